@@ -1,0 +1,59 @@
+# One command a task; each sets up what it needs. The environment is .venv, made from the hashed lock file.
+PYTHON ?= python3.11
+BIN := .venv/bin
+BROKER := $(PYTHON) deploy/kafka/kafka.py
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types bench bench-kafka kafka-up kafka-down demo-kafka schemas lock clean
+
+help: ## what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+# made once, and again when the lock file or the project's description changes
+.venv/ready: requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed as '$(PYTHON)' (or set PYTHON=...)"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: .venv/ready ## simulate a bank, replay its log, show triggers with their reasons (no broker needed)
+	$(BIN)/kairos demo
+
+test: .venv/ready ## everything CI runs: style, types, contracts, laws, scenarios; Kafka and real data where they can be had
+	$(MAKE) --no-print-directory lint types
+	$(BIN)/python -m pytest
+
+lint: .venv/ready ## style, import contracts, the default pack
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/kairos lint retail_bank
+
+types: .venv/ready ## strict types
+	$(BIN)/mypy
+
+bench: .venv/ready ## speed of the engine in replay, as ratios within one run
+	$(BIN)/python -m tests.bench.engine
+
+bench-kafka: .venv/ready ## Kairos against Faust as its documentation teaches it, on one broker, in one run
+	$(BIN)/python -m tests.bench.kafka
+
+kafka-up: ## a broker on 127.0.0.1:9092 (Java 17 and Maven)
+	$(BROKER) start
+
+kafka-down: ## stop it
+	$(BROKER) stop
+
+demo-kafka: .venv/ready ## broker, topics, a published log, two workers, triggers
+	$(BIN)/python deploy/kafka/demo.py
+
+schemas: .venv/ready ## write schemas/ from the types
+	$(BIN)/python -m stream.wire.schema schemas
+
+lock: ## pin the dependencies of pyproject.toml again (needs uv)
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-header -o requirements.lock
+
+clean: ## remove what was made here
+	rm -rf .venv .kafka build out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

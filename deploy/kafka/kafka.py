@@ -1,0 +1,342 @@
+"""Apache Kafka for development and tests: one node, started and stopped by process id.
+
+Rule: standard library only, loopback only, nothing outside the chosen directory and `.kafka/libs`.
+
+    python deploy/kafka/kafka.py start [--port 9092] [--dir .kafka/broker]     prints the bootstrap address
+    python deploy/kafka/kafka.py status | stop [--dir D]
+    python deploy/kafka/kafka.py run                                           in the foreground
+    python deploy/kafka/kafka.py check                                         says what is missing to start one
+
+Needs Java 17 or later, and Maven once, to fetch the jars.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import contextlib
+import fcntl
+import os
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from string import Template
+
+HERE = Path(__file__).resolve().parent
+HOME = HERE.parents[1] / ".kafka"
+LIBS = HOME / "libs"
+PATIENCE = 90.0
+"""Seconds a start may take: three are usual, a busy machine takes longer."""
+JVM = ("-Xms256m", "-Xmx1g", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true")
+"""A serial collector: on two cores, parallel collector threads only take turns with the tests."""
+USER, PASSWORD = "kairos", "only-for-development"
+"""Login of the optional SASL_SSL listener; loopback and throw-away data, so no secret."""
+
+
+class KafkaError(Exception):
+    """What went wrong, and what to do about it."""
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Only one process at a time; the lock goes with the process that holds it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def program(name: str) -> str:
+    """Path of a program, `java` by JAVA_HOME first. Raises KafkaError when there is none."""
+    home = os.environ.get("JAVA_HOME")
+    if home and name in ("java", "keytool") and (Path(home) / "bin" / name).exists():
+        return str(Path(home) / "bin" / name)
+    found = shutil.which(name)
+    if found is None:
+        raise KafkaError(f"expected `{name}` on the PATH, found none: install Java 17 and Maven")
+    return found
+
+
+def missing() -> str | None:
+    """Why no broker can be started here; None when one can. Does not look at the network."""
+    wanted = ["java"] if complete() else ["java", "mvn"]
+    for name in wanted:
+        try:
+            program(name)
+        except KafkaError as error:
+            return str(error)
+    return None
+
+
+def complete() -> bool:
+    """Whether the jars of this pom are all there."""
+    stamp = LIBS / "pom.xml"
+    return stamp.exists() and stamp.read_bytes() == (HERE / "pom.xml").read_bytes()
+
+
+def fetch() -> None:
+    """Have the jars in `.kafka/libs`; safe to call from several processes. The pom beside them says which they are."""
+    with locked(HOME / "fetch.lock"):
+        if complete():
+            return
+        fresh = HOME / "libs.new"
+        shutil.rmtree(fresh, ignore_errors=True)
+        command = [program("mvn"), "-q", "-B", "-f", str(HERE / "pom.xml"), "dependency:copy-dependencies"]
+        command += ["-DincludeScope=runtime", f"-DoutputDirectory={fresh}"]
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        if done.returncode != 0:
+            raise KafkaError(f"Maven could not fetch Kafka:\n{done.stdout[-2000:]}")
+        shutil.copy(HERE / "pom.xml", fresh / "pom.xml")
+        shutil.rmtree(LIBS, ignore_errors=True)
+        fresh.rename(LIBS)
+
+
+def free_port() -> int:
+    """A loopback port nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def java(*arguments: str, level: str = "warn") -> list[str]:
+    """Command line of a Java program on Kafka's jars."""
+    return [program("java"), *JVM, f"-Dorg.slf4j.simpleLogger.defaultLogLevel={level}",
+            "-Dorg.slf4j.simpleLogger.showDateTime=true", "-cp", f"{LIBS}/*", *arguments]  # fmt: skip
+
+
+def silently(*command: str) -> None:
+    """Run a program whose output nobody needs. Raises KafkaError with that output when it fails."""
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode != 0:
+        raise KafkaError(f"{Path(command[0]).name} failed:\n{done.stdout[-2000:]}")
+
+
+def secure_lines(where: Path, port: int) -> str:
+    """Properties of a SASL_SSL listener (SCRAM-SHA-256 and PLAIN) with a certificate made on the spot as `ca.pem`."""
+    store = where / "keystore.p12"
+    store.unlink(missing_ok=True)
+    tool = (program("keytool"), "-keystore", str(store), "-storetype", "PKCS12", "-storepass", PASSWORD)
+    name = ("-dname", "CN=localhost", "-ext", "SAN=ip:127.0.0.1,dns:localhost", "-ext", "BC:critical=ca:true")
+    kind = ("-keyalg", "EC", "-groupname", "secp256r1", "-validity", "30")
+    silently(*tool, "-alias", "broker", "-genkeypair", *kind, *name)
+    silently(*tool, "-alias", "broker", "-exportcert", "-rfc", "-file", str(where / "ca.pem"))
+    login = "org.apache.kafka.common.security"
+    return f"""
+listeners=PLAINTEXT://127.0.0.1:${{port}},CONTROLLER://127.0.0.1:${{controller_port}},SECURE://127.0.0.1:{port}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL
+sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256
+listener.name.secure.plain.sasl.jaas.config={login}.plain.PlainLoginModule required user_{USER}="{PASSWORD}";
+listener.name.secure.scram-sha-256.sasl.jaas.config={login}.scram.ScramLoginModule required;
+ssl.keystore.type=PKCS12
+ssl.keystore.location={store}
+ssl.keystore.password={PASSWORD}
+"""
+
+
+def prepare(where: Path, port: int, secure: bool) -> int:
+    """Write the properties and format a fresh data directory; the port that clients use (chosen when 0).
+
+    A directory that was used before keeps its data, whatever the port.
+    """
+    where.mkdir(parents=True, exist_ok=True)
+    port = port or free_port()
+    text = (HERE / "server.properties").read_text()
+    if secure:
+        secure_port = free_port()
+        text += secure_lines(where, secure_port)
+        (where / "secure_bootstrap").write_text(f"127.0.0.1:{secure_port}\n")
+    data = where / "data"
+    text = Template(text).substitute(port=port, controller_port=free_port(), data=data)
+    properties = where / "server.properties"
+    properties.write_text(text)
+    if not (data / "meta.properties").exists():
+        format_storage(properties, where / "broker.log", secure)
+    (where / "bootstrap").write_text(f"127.0.0.1:{port}\n")
+    return port
+
+
+def format_storage(properties: Path, log: Path, secure: bool) -> None:
+    """Give the empty data directory its cluster id (and the SCRAM login)."""
+    cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    # in one word with its option, since an id may start with a dash
+    command = java("kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(properties))
+    if secure:
+        command += ["--add-scram", f"SCRAM-SHA-256=[name={USER},password={PASSWORD}]"]
+    with log.open("ab") as out:
+        if subprocess.run(command, stdout=out, stderr=out, check=False).returncode != 0:
+            raise KafkaError(f"the storage could not be formatted, see {log}:\n{tail(log)}")
+
+
+def tail(log: Path) -> str:
+    """The last lines of a log, for an error message."""
+    return log.read_bytes()[-2000:].decode(errors="replace") if log.exists() else ""
+
+
+def answers(port: int) -> bool:
+    """Whether a broker answers there: an ApiVersions request (version 0) gets its correlation id back."""
+    request = struct.pack(">hhih", 18, 0, 7, -1)
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=2) as wire:
+            wire.sendall(struct.pack(">i", len(request)) + request)
+            head = wire.recv(10)
+    except OSError:
+        return False
+    return len(head) == 10 and struct.unpack(">ih", head[4:]) == (7, 0)
+
+
+def owned(where: Path) -> int | None:
+    """Process id of the broker of this directory; None when it does not run.
+
+    A process that merely got the same id later is not taken for it.
+    """
+    try:
+        pid = int((where / "pid").read_text())
+        os.kill(pid, 0)
+    except (OSError, ValueError):
+        return None
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
+    except OSError:
+        return pid if not Path("/proc/self").exists() else None
+    return pid if str(where) in command else None
+
+
+def wait_ready(port: int, where: Path, broker: subprocess.Popen[bytes]) -> None:
+    """Return when the broker answers. Raises KafkaError when it ends first or takes longer than PATIENCE."""
+    until = time.monotonic() + PATIENCE
+    while not answers(port):
+        if broker.poll() is not None:
+            raise KafkaError(f"the broker ended with code {broker.returncode}:\n{tail(where / 'broker.log')}")
+        if time.monotonic() > until:
+            raise KafkaError(f"no answer within {PATIENCE:.0f} s:\n{tail(where / 'broker.log')}")
+        time.sleep(0.1)
+
+
+def launch(where: Path) -> subprocess.Popen[bytes]:
+    """The broker's process, in a session of its own, so that an interrupt meant for others does not reach it."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("KAFKA_", "JAVA_TOOL_OPTIONS"))}
+    with (where / "broker.log").open("ab") as log:
+        command = java("kafka.Kafka", str(where / "server.properties"))
+        broker = subprocess.Popen(
+            command,
+            stdout=log,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            env=environment,
+            cwd=where,
+        )
+    (where / "pid").write_text(f"{broker.pid}\n")
+    return broker
+
+
+def start(where: Path, port: int, secure: bool) -> subprocess.Popen[bytes] | None:
+    """Have a broker that answers; None when one of this directory already runs."""
+    fetch()
+    with locked(where / "lock"):
+        if owned(where) is not None:
+            return None
+        port = prepare(where, port, secure)
+        if answers(port):
+            raise KafkaError(f"port {port} is taken by another broker: choose one with --port")
+        broker = launch(where)
+        try:
+            wait_ready(port, where, broker)
+        except BaseException:
+            broker.kill()
+            broker.wait()
+            raise
+        return broker
+
+
+def stop(where: Path) -> bool:
+    """End the broker of this directory, gently and then not; False when none ran."""
+    pid = owned(where)
+    if pid is None:
+        return False
+    os.kill(pid, signal.SIGTERM)
+    until = time.monotonic() + 20
+    while owned(where) is not None:
+        if time.monotonic() > until:
+            os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)
+        time.sleep(0.1)
+    (where / "pid").unlink(missing_ok=True)
+    return True
+
+
+def run(where: Path, port: int, secure: bool, parent: int, remove: bool) -> int:
+    """Hold a broker in the foreground until it ends, a signal comes, or the process ``parent`` is gone."""
+    broker = start(where, port, secure)
+    if broker is None:
+        raise KafkaError(f"a broker of {where} already runs")
+    print(bootstrap(where), flush=True)
+    leave: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda got, _frame: leave.append(got))
+    while broker.poll() is None and not leave and (not parent or Path(f"/proc/{parent}").exists()):
+        time.sleep(0.5)
+    stop(where)
+    if remove:
+        shutil.rmtree(where, ignore_errors=True)
+    return 0
+
+
+def bootstrap(where: Path) -> str:
+    """Address that clients start from."""
+    return (where / "bootstrap").read_text().strip()
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("action", choices=["check", "fetch", "start", "stop", "status", "run"])
+    parser.add_argument("--port", type=int, default=9092, help="client port on 127.0.0.1; 0 takes a free one")
+    parser.add_argument("--dir", type=Path, default=HOME / "broker", help="data, log, pid and bootstrap files")
+    parser.add_argument(
+        "--secure", action="store_true", help="one more listener, SASL_SSL: see secure_bootstrap, ca.pem"
+    )
+    parser.add_argument("--parent", type=int, default=0, help="run: end when the process with this id is gone")
+    parser.add_argument("--remove", action="store_true", help="run, stop: delete the directory afterwards")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Exit codes: 0 done or running, 1 not running or failed, 2 wrong use."""
+    asked = arguments()
+    where = asked.dir.resolve()
+    try:
+        if asked.action == "run":
+            return run(where, asked.port, asked.secure, asked.parent, asked.remove)
+        if asked.action == "check" and (reason := missing()):
+            raise KafkaError(reason)
+        if asked.action == "check":
+            return 0
+        if asked.action == "fetch":
+            fetch()
+            return 0
+        if asked.action == "start":
+            start(where, asked.port, asked.secure)
+        if asked.action == "stop":
+            print("stopped" if stop(where) else "not running")
+            if asked.remove:
+                shutil.rmtree(where, ignore_errors=True)
+            return 0
+    except KafkaError as error:
+        print(f"kafka: {error}", file=sys.stderr)
+        return 1
+    running = owned(where) is not None
+    print(bootstrap(where) if running else "not running")
+    return 0 if running else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

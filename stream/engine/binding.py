@@ -1,0 +1,191 @@
+"""A pack, given meaning: its words bound to mechanisms, features, events and figures.
+
+Rule: the one place that knows both the pack's words and the rooms they name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import msgspec
+
+from stream.domain.days import Calendar
+from stream.domain.facts import Role
+from stream.domain.money import Rates, minor
+from stream.engine.filters import every, getter
+from stream.engine.folding import Aum, Feature, Fold, History, Tap, WindowSum
+from stream.engine.row import row_type
+from stream.engine.rules import Bound, Listener, Telling, Template
+from stream.mechanisms.absence import Absence, Given, Stage
+from stream.mechanisms.count import Count, Period, Target
+from stream.mechanisms.ladder import Ladder
+from stream.mechanisms.protocol import Mechanism
+from stream.mechanisms.rhythm import Rhythm
+from stream.mechanisms.sequence import Sequence
+from stream.mechanisms.significance import Significance
+from stream.packs import spec as words
+from stream.packs.spec import Pack, PackSpec
+from stream.wire.registry import REGISTRY
+
+PERMISSIONS = ("consent.changed", "preference.changed", "suppression.changed")
+ARREARS = "credit.arrears.changed"
+
+
+class Plan(NamedTuple):
+    """Everything the engine needs of a pack, indexed by event type so that an event touches what listens to it."""
+
+    spec: PackSpec
+    digest: str
+    calendar: Calendar
+    rates: Rates
+    features: dict[str, Feature]
+    rules: tuple[Bound, ...]
+    timed: tuple[Bound, ...]
+    folds: dict[str, tuple[tuple[Feature, Fold], ...]]
+    listening: dict[str, tuple[Bound, ...]]
+    handled: frozenset[str]
+    row: type[Any]
+
+
+def bind(pack: Pack) -> Plan:
+    """The plan of a pack that the loader has accepted."""
+    spec = pack.spec
+    binder = _Binder(spec)
+    features = {name: binder.feature(name, each) for name, each in spec.features.items()}
+    binder.features = features
+    rules = tuple(binder.rule(name, each) for name, each in spec.rules.items())
+    folds = _index((kind, (feature, fold)) for feature in features.values() for kind, fold in feature.folds.items())
+    listening = _index((kind, rule) for rule in rules for kind in rule.listeners)
+    return Plan(
+        spec=spec,
+        digest=pack.digest,
+        calendar=binder.calendar,
+        rates=binder.rates,
+        features=features,
+        rules=rules,
+        timed=tuple(rule for rule in rules if rule.waits),
+        folds=folds,
+        listening=listening,
+        handled=frozenset({*folds, *listening, *PERMISSIONS, ARREARS}),
+        row=row_type({**_states(features.values()), **{rule.slot: rule.mechanism.state for rule in rules}}),
+    )
+
+
+def _states(features: Iterable[Feature]) -> dict[str, type[msgspec.Struct]]:
+    return {feature.slot: feature.state for feature in features}
+
+
+def _index(pairs: Iterable[tuple[str, Any]]) -> dict[str, tuple[Any, ...]]:
+    index: dict[str, tuple[Any, ...]] = {}
+    for kind, item in pairs:
+        index[kind] = (*index.get(kind, ()), item)
+    return index
+
+
+class _Binder:
+    """Binds one spec; holds what several parts of it share."""
+
+    def __init__(self, spec: PackSpec) -> None:
+        self.spec = spec
+        self.calendar = Calendar(spec.zone)
+        self.rates = Rates.declare(spec.currency, dict(spec.rates))
+        self.features: dict[str, Feature] = {}
+
+    def feature(self, name: str, spec: words.FeatureSpec) -> Feature:
+        if isinstance(spec, words.BalancesFeature):
+            return Aum(name)
+        taps = _index((each.on, Tap(every(each.where), each.sign)) for each in self._inputs(spec.inputs))
+        if isinstance(spec, words.WindowFeature):
+            return WindowSum(name, spec.days, spec.amount, taps)
+        return History(name, spec.quantile, spec.amount, taps)
+
+    def rule(self, name: str, spec: words.RuleSpec) -> Bound:
+        mechanism = self._mechanism(spec)
+        listeners = self._listeners(spec)
+        return Bound(
+            name=name,
+            mechanism=mechanism,
+            listeners=listeners,
+            tellings={moment: _telling(emit) for moment, emit in spec.emits.items()},
+            topics=tuple(sorted({REGISTRY[kind].topic for kind in listeners})),
+            waits=isinstance(mechanism, (Ladder, Absence, Rhythm)),
+            amount=getattr(spec, "amount", None),
+            key=_getter(getattr(spec, "per", None)),
+            label=_getter(getattr(spec, "label", None)),
+        )
+
+    def _inputs(self, inputs: words.Inputs) -> list[words.Input]:
+        return self.spec.inputs[inputs] if isinstance(inputs, str) else inputs
+
+    def _listeners(self, spec: words.RuleSpec) -> dict[str, tuple[Listener, ...]]:
+        if isinstance(spec, words.LadderRule):
+            return {kind: (Listener(Role.A, None),) for kind in self.features[spec.value].folds}
+        if isinstance(spec, words.AbsenceRule):
+            firsts, seconds = spec.after, spec.until
+        elif isinstance(spec, words.SequenceRule):
+            firsts, seconds = spec.first, spec.then
+        else:
+            firsts, seconds = spec.inputs, None
+        heard = [(each.on, Listener(Role.A, every(each.where))) for each in self._inputs(firsts)]
+        if seconds is not None:
+            heard += [(each.on, Listener(Role.B, every(each.where))) for each in self._inputs(seconds)]
+        return _index(heard)
+
+    def _mechanism(self, spec: words.RuleSpec) -> Mechanism:
+        if isinstance(spec, words.LadderRule):
+            return self._ladder(spec)
+        if isinstance(spec, words.AbsenceRule):
+            return self._absence(spec)
+        if isinstance(spec, words.SequenceRule):
+            return Sequence(within=spec.within, share_ppm=spec.share)
+        if isinstance(spec, words.RhythmRule):
+            return Rhythm(self.calendar, spec.grace_days, spec.apart_days, spec.learn, spec.give_up)
+        if isinstance(spec, words.SignificanceRule):
+            return Significance(spec.history, self._minor(spec.floor), spec.times, spec.least_history)
+        targets = tuple(Target(each.moment, each.number) for each in spec.targets)
+        return Count(targets, Period(spec.period), self.calendar, spec.rolling_days or 0)
+
+    def _ladder(self, spec: words.LadderRule) -> Ladder:
+        velocity = self.spec.features.get(spec.velocity) if spec.velocity else None
+        near, risk = spec.approaching, spec.at_risk
+        return Ladder(
+            value=spec.value,
+            names=tuple(band.name for band in spec.bands),
+            thresholds=tuple(self._minor(band.at) for band in spec.bands),
+            calendar=self.calendar,
+            at_close=spec.evaluate == "close",
+            observe_first=spec.first == "observe",
+            hysteresis_ppm=spec.hysteresis,
+            dwell=spec.dwell_days,
+            near_ppm=near.within if near else 0,
+            near_days=near.days if near else 1,
+            risk_ppm=risk.within if risk else 0,
+            risk_days=risk.days if risk else 1,
+            velocity=spec.velocity,
+            velocity_days=velocity.days if isinstance(velocity, words.WindowFeature) else 1,
+        )
+
+    def _absence(self, spec: words.AbsenceRule) -> Absence:
+        stages = tuple(Stage(each.moment, each.phase, each.days or each.after or 0) for each in spec.stages)
+        given = Given(spec.given.feature, self._minor(spec.given.at_most)) if spec.given else None
+        return Absence(
+            stages=stages,
+            in_dates=spec.stages[0].days is not None,
+            calendar=self.calendar,
+            silence=spec.until is None,
+            restart=spec.restart,
+            ended=spec.ended,
+            given=given,
+        )
+
+    def _minor(self, amount: str) -> int:
+        return minor(amount, self.rates.places)
+
+
+def _telling(emit: words.Emit) -> Telling:
+    return Telling(emit, Template(emit.zh), Template(emit.en), emit.type.split(".", 1)[0])
+
+
+def _getter(path: str | None) -> Any:
+    return getter(path) if path else None

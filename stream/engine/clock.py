@@ -1,0 +1,117 @@
+"""What has been proven to be recorded, per source; and who wakes when.
+
+Rule: the clock never goes back; a doubled or older tick changes nothing.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from typing import Final
+
+from stream.domain.days import NEVER
+from stream.domain.events import Tick
+
+EVERY: Final = "*"
+"""In a tick: all sources at once (a plain log's own order proves its recorded time)."""
+RELEASE: Final = ("*",)
+"""What an inbox waits for: every source that is not idle."""
+UNKNOWN = -NEVER
+
+
+class Clock:
+    """T per source topic, UTC ms; `floor` holds for all of them."""
+
+    __slots__ = ("_release", "floor", "idle", "vector")
+
+    def __init__(self) -> None:
+        self.floor = UNKNOWN
+        self.vector: dict[str, int] = {}
+        self.idle: frozenset[str] = frozenset()
+        self._release = UNKNOWN
+
+    def advance(self, tick: Tick) -> None:
+        """Take a proof in."""
+        for topic, at in tick.clock.items():
+            if topic == EVERY:
+                self.floor = max(self.floor, at)
+            else:
+                self.vector[topic] = max(self.vector.get(topic, UNKNOWN), at)
+        self.idle = tick.idle
+        # what was released stays released, also when an idle source that was passed over comes back
+        awake = [at for topic, at in self.vector.items() if topic not in self.idle]
+        self._release = max(self._release, min(awake, default=UNKNOWN))
+
+    def of(self, topics: tuple[str, ...]) -> int:
+        """The instant up to which all these sources are complete.
+
+        >>> clock = Clock(); clock.advance(Tick({"in.txn": 5, "in.app": 3}, frozenset({"in.app"})))
+        >>> clock.of(("in.app", "in.txn")), clock.of(RELEASE), clock.latest()
+        (3, 5, 5)
+        """
+        if topics == RELEASE:
+            return max(self.floor, self._release)
+        vector = self.vector
+        return max(self.floor, min([vector.get(topic, UNKNOWN) for topic in topics], default=UNKNOWN))
+
+    def latest(self) -> int:
+        """The furthest that any source is."""
+        return max(self.floor, self._release, max(self.vector.values(), default=UNKNOWN))
+
+    def dump(self) -> dict[str, object]:
+        """Plain data for the ledger."""
+        return {"floor": self.floor, "vector": self.vector, "idle": sorted(self.idle), "release": self._release}
+
+    @classmethod
+    def load(cls, data: dict[str, object]) -> Clock:
+        """Inverse of `dump`."""
+        clock = cls()
+        clock.floor, clock._release = data["floor"], data["release"]  # type: ignore[assignment]
+        clock.vector = dict(data["vector"])  # type: ignore[call-overload]
+        clock.idle = frozenset(data["idle"])  # type: ignore[call-overload]
+        return clock
+
+
+class Alarms:
+    """Which customers to look at when the clock moves. An entry is a hint: too early is harmless, too late never happens.
+
+    One heap holds each customer's earliest deadline; customers whose deadline has come but whose sources lag wait apart,
+    by the sources they wait for, so that a stopped source costs nothing at each tick.
+    """
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[int, str]] = []
+        self._queued: dict[str, int] = {}
+        self._waiting: dict[tuple[str, ...], list[tuple[int, str]]] = {}
+        self._known: set[tuple[tuple[str, ...], int, str]] = set()
+
+    def __len__(self) -> int:
+        return len(self._queued) + len(self._known)
+
+    def arm(self, subject: str, due: int) -> None:
+        """Look at this customer once any source has reached ``due``."""
+        if due < self._queued.get(subject, NEVER):
+            self._queued[subject] = due
+            heapq.heappush(self._heap, (due, subject))
+
+    def wait(self, subject: str, due: int, topics: tuple[str, ...]) -> None:
+        """The deadline has come for some source, but not for these."""
+        mark = (topics, due, subject)
+        if mark not in self._known:
+            self._known.add(mark)
+            heapq.heappush(self._waiting.setdefault(topics, []), (due, subject))
+
+    def ring(self, clock: Clock) -> Iterator[str]:
+        """Customers to look at now, earliest deadline first; stop iterating and the rest stays armed."""
+        heap, queued, latest = self._heap, self._queued, clock.latest()
+        while heap and heap[0][0] <= latest:
+            due, subject = heapq.heappop(heap)
+            if queued.get(subject) == due:
+                del queued[subject]
+                yield subject
+        for topics in sorted(self._waiting):
+            waiting, reached = self._waiting[topics], clock.of(topics)
+            while waiting and waiting[0][0] <= reached:
+                due, subject = heapq.heappop(waiting)
+                self._known.discard((topics, due, subject))
+                yield subject

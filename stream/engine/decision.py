@@ -1,0 +1,33 @@
+"""What the engine answers with: everything that one transaction must hold."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import NamedTuple
+
+from stream.domain.events import Headers
+
+Counts = Counter[tuple[str, ...]]
+
+
+class Output(NamedTuple):
+    """A record for the world; `topic` is logical (no deployment prefix)."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+class Decision(NamedTuple):
+    """The consequences of the first `consumed` records, and of a slice of the tick after them if that was large.
+
+    Attributes:
+        rows: Changed customer rows and, last, the partition's ledger.
+        counts: What happened, by name and labels.
+    """
+
+    consumed: int
+    outputs: list[Output]
+    rows: list[tuple[bytes, bytes | None]]
+    counts: Counts

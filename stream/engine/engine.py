@@ -1,0 +1,147 @@
+"""A pack ready to run, and what it reads from a journal record."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import NamedTuple
+
+import msgspec
+
+from stream.domain.events import Coordinates, Event, JournalRecord, Order, Reject, Tick
+from stream.domain.money import Rates
+from stream.domain.reasons import RejectCode
+from stream.engine.binding import bind
+from stream.engine.payload import Speaker
+from stream.engine.row import Codec, Held
+from stream.engine.work import Trace, Work
+from stream.packs.spec import Pack
+from stream.wire.decode import Decoder
+from stream.wire.encode import Mode, Writer
+from stream.wire.registry import REGISTRY
+
+SOURCE = "kairos_src"
+"""Journal header that ingest adds: ``topic|partition|incarnation|offset|recorded|order``."""
+TICK = "kairos_tick"
+"""Journal header of a tick: JSON of `Tick`."""
+
+
+class Entry(NamedTuple):
+    """A journal record, read. `source` names the source partition for its high-water; empty for ticks."""
+
+    record: JournalRecord
+    item: Event | Reject | Tick
+    where: Coordinates | None
+    source: str
+
+
+class _TickData(msgspec.Struct):
+    clock: dict[str, int]
+    idle: list[str] = []
+
+
+_TICK = msgspec.json.Decoder(_TickData)
+
+
+def tick_header(tick: Tick) -> tuple[str, bytes]:
+    """A tick as a journal header."""
+    return TICK, msgspec.json.encode(_TickData(dict(sorted(tick.clock.items())), sorted(tick.idle)))
+
+
+def coordinates(text: str) -> tuple[str, Coordinates]:
+    """Source partition and coordinates out of the header's text.
+
+    >>> coordinates("in.txn|3|0|1187|1767576600000|w")[1].offset
+    1187
+    """
+    source, offset, recorded, order = text.rsplit("|", 3)
+    topic, partition, incarnation = source.split("|")
+    return source, Coordinates(topic, int(partition), int(incarnation), int(offset), int(recorded), Order(order))
+
+
+class Engine:
+    """One pack bound; shared by all partitions of a process. Holds no customer."""
+
+    def __init__(self, pack: Pack, mode: Mode = "live", max_bytes: int = 262_144, traces: list[Trace] | None = None) -> None:
+        self.plan = bind(pack)
+        self.traces = traces
+        prefix = self.plan.spec.type_prefix
+        self.decoder = Decoder(prefix, max_bytes)
+        self.codec = Codec(self.plan.row)
+        self._speaker = Speaker(self.plan)
+        self._writer = Writer(prefix, f"kairos/{self.plan.spec.name}", mode)
+
+    def work(self) -> Work:
+        """A fresh collection of consequences."""
+        return Work(self.plan, self._speaker, self._writer, self.traces)
+
+    def read(self, record: JournalRecord) -> Entry:
+        """What a journal record says."""
+        for name, value in record.headers:
+            if name == SOURCE:
+                source, where = coordinates(value.decode())
+                return self.judged(record, self.decoder.from_headers(record.headers, record.value, where), where, source)
+            if name == TICK:
+                data = _TICK.decode(value)
+                return Entry(record, Tick(data.clock, frozenset(data.idle)), None, "")
+        missing = Reject(RejectCode.NOT_CLOUDEVENT, "$", "expected a record that ingest has journaled")
+        return Entry(record, missing, None, "")
+
+    def judged(self, record: JournalRecord, item: Event | Reject, where: Coordinates, source: str) -> Entry:
+        """The entry of an event read elsewhere; refuses amounts the pack cannot convert."""
+        if isinstance(item, Event) and item.type in self.plan.handled:
+            item = foreign(item, self.plan.rates) or item
+        return Entry(record, item, where, source)
+
+    @staticmethod
+    def hold(event: Event) -> Held:
+        """An event as it waits in a row."""
+        data = msgspec.json.encode(event.data)
+        return Held(
+            event.recorded,
+            event.at,
+            event.sequence,
+            event.source,
+            event.id,
+            event.type,
+            event.topic,
+            event.origin,
+            event.unknown,
+            data,
+        )
+
+    @staticmethod
+    def release(held: Held, subject: str) -> Event:
+        """Inverse of `hold`."""
+        data = REGISTRY[held.type].decoder.decode(held.data)
+        return Event(
+            held.type,
+            subject,
+            held.at,
+            held.recorded,
+            held.id,
+            held.source,
+            held.sequence,
+            data,
+            held.topic,
+            held.origin,
+            held.unknown,
+        )
+
+
+def foreign(event: Event, rates: Rates) -> Reject | None:
+    """Why an event's amounts cannot be converted, if so."""
+    for field, _ in REGISTRY[event.type].money:
+        money = getattr(event.data, field)
+        if money is None:
+            continue
+        factor = rates.factors.get(money.ccy)
+        if factor is None:
+            return Reject(RejectCode.UNKNOWN_CURRENCY, f"$.data.{field}.ccy", "expected a currency with a declared rate")
+        if len(money.amount.partition(".")[2]) > factor[2]:
+            return Reject(RejectCode.BAD_VALUE, f"$.data.{field}.amount", f"expected at most {factor[2]} decimals")
+    return None
+
+
+def identity(event: Event) -> bytes:
+    """Eight bytes that say whether an event is the same: a digest of source and id."""
+    return hashlib.blake2b(f"{event.source}\x1f{event.id}".encode(), digest_size=8).digest()

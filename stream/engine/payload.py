@@ -1,0 +1,131 @@
+"""A signal becomes a candidate, and a candidate the bytes of a trigger or of a suppressed one."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from stream import __version__
+from stream.domain.days import stamp
+from stream.domain.money import exponent
+from stream.domain.triggers import Condition, Signal
+from stream.engine.binding import Plan
+from stream.engine.customer import Customer
+from stream.engine.folding import Reading
+from stream.engine.messages import Figures
+from stream.engine.rules import Bound, Telling
+from stream.policy.contact import Proposal, Verdict
+from stream.wire import outputs
+from stream.wire.encode import Envelope, details_value, payload, suppressed_id, trigger_id
+
+
+class Candidate(NamedTuple):
+    """A signal the pack speaks of, with everything known before the gates are asked."""
+
+    rule: str
+    telling: Telling
+    signal: Signal
+    proposal: Proposal
+    id: str
+    readings: tuple[Reading, ...]
+
+
+def candidate(plan: Plan, rule: Bound, customer: Customer, signal: Signal) -> Candidate | None:
+    """The candidate of a signal; None when the pack gives its moment no words."""
+    telling = rule.tellings.get(signal.moment)
+    if telling is None:
+        return None
+    emit = telling.emit
+    proposal = Proposal(
+        emit.type, emit.topic, emit.purpose == "sales", signal.key, signal.at, emit.cooldown, emit.expires
+    )
+    # a trigger at a date's close shows that date: its instant is the first of the next
+    day = plan.calendar.day(signal.at - 1)
+    readings = tuple(customer.reading(feature, day, signal.at) for feature in emit.evidence)
+    ident = trigger_id(emit.type, customer.subject, signal.key)
+    return Candidate(rule.name, telling, signal, proposal, ident, readings)
+
+
+class Speaker:
+    """Writes payloads for one pack."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._ccy = plan.spec.currency
+        self._figures = Figures(plan.calendar, exponent(self._ccy))
+        self._lineage = outputs.Lineage(pack=plan.spec.name, pack_digest=plan.digest, engine=__version__)
+
+    def trigger(self, subject: str, made: Candidate, verdicts: tuple[Verdict, ...]) -> tuple[Envelope, bytes]:
+        """Envelope and data of a trigger."""
+        parts = self._parts(subject, made, verdicts)
+        envelope = self._envelope(made.id, made.proposal.type, subject, made, parts)
+        return envelope, payload(outputs.Trigger(**parts))
+
+    def suppressed(self, subject: str, made: Candidate, verdicts: tuple[Verdict, ...], now: int) -> tuple[Envelope, bytes]:
+        """Envelope and data of what did not become a trigger."""
+        parts = self._parts(subject, made, verdicts)
+        ident = suppressed_id(made.id, subject, now)
+        reasons = tuple(verdict.refusal for verdict in verdicts if verdict.refusal is not None)
+        data = outputs.Suppressed(trigger_type=made.proposal.type, trigger_id=made.id, reasons=reasons, **parts)
+        return self._envelope(ident, outputs.SUPPRESSED, subject, made, parts), payload(data)
+
+    def _envelope(self, ident: str, kind: str, subject: str, made: Candidate, parts: dict[str, Any]) -> Envelope:
+        cause = made.signal.origins[-1] if made.signal.origins else ""
+        return Envelope(ident, kind, subject, made.signal.at, parts["episode"].id, cause, _expires(made))
+
+    def _parts(self, subject: str, made: Candidate, verdicts: tuple[Verdict, ...]) -> dict[str, Any]:
+        signal, emit = made.signal, made.telling.emit
+        expires = _expires(made)
+        return {
+            "episode": self._episode(subject, made),
+            "subject": outputs.Subject(ref=subject),
+            "context": outputs.Context(event_time=stamp(signal.at)),
+            "message": outputs.Message(
+                topic=emit.topic,
+                talk_track=emit.talk_track,
+                reason_text_zh=made.telling.zh.fill(signal.facts, self._figures.show),
+                reason_text_en=made.telling.en.fill(signal.facts, self._figures.show),
+            ),
+            "channel": outputs.Channel(expires_at=None if expires is None else stamp(expires)),
+            "details": self._details(made),
+            "evidence": self._evidence(made),
+            "gates": tuple(map(_gate, verdicts)),
+            "lineage": self._lineage,
+        }
+
+    def _episode(self, subject: str, made: Candidate) -> outputs.Episode:
+        signal = made.signal
+        shared = signal.episode or f"{made.proposal.type}\x1f{signal.key}"
+        ident = trigger_id(f"episode:{made.rule}", subject, shared)
+        return outputs.Episode(id=ident, key=signal.key, phase=signal.phase.value, opened_at=stamp(signal.opened))
+
+    def _details(self, made: Candidate) -> outputs.Part:
+        """Fields are the type's; the pack says which fact fills a field of another name."""
+        emit, facts = made.telling.emit, made.signal.facts
+        struct = outputs.TRIGGERS[emit.type]
+        named = {field: facts[emit.details.get(field, field)] for field in struct.__struct_fields__}
+        return struct(**{field: details_value(value, self._ccy) for field, value in named.items()})
+
+    def _evidence(self, made: Candidate) -> outputs.Evidence:
+        return outputs.Evidence(
+            features=tuple(map(self._feature, made.readings)),
+            conditions=tuple(map(self._condition, made.signal.conditions)),
+            causes=made.signal.origins,
+        )
+
+    def _feature(self, reading: Reading) -> outputs.Feature:
+        value = details_value(reading.value, self._ccy)
+        return outputs.Feature(name=reading.name, value=value, as_of=stamp(reading.as_of), offsets=reading.offsets)
+
+    def _condition(self, condition: Condition) -> outputs.Condition:
+        actual, threshold, distance = (
+            details_value(value, self._ccy) for value in (condition.actual, condition.threshold, condition.distance)
+        )
+        return outputs.Condition(text=condition.text, actual=actual, threshold=threshold, distance=distance)
+
+
+def _expires(made: Candidate) -> int | None:
+    expires = made.proposal.expires
+    return made.proposal.at + expires if expires else None
+
+
+def _gate(verdict: Verdict) -> outputs.Gate:
+    return outputs.Gate(name=verdict.gate, result="refuse" if verdict.refusal else "pass", reason_code=verdict.refusal)

@@ -1,0 +1,97 @@
+"""Rules bound: which facts a mechanism is told of an event, and what its moments become."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from stream.domain.facts import Fact
+from stream.domain.triggers import Value
+from stream.engine.filters import Getter, Predicate
+from stream.engine.seen import Seen
+from stream.mechanisms.protocol import Mechanism
+from stream.packs.spec import Emit
+
+Format = Callable[[Value], str]
+
+
+class Listener(NamedTuple):
+    """One event type that a rule listens to: the role it plays when the condition holds."""
+
+    role: int
+    holds: Predicate | None
+
+
+class Template:
+    """A reason text with facts in braces, taken apart once."""
+
+    def __init__(self, text: str) -> None:
+        self._parts = [(literal, name) for literal, name, _, _ in string.Formatter().parse(text)]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The facts it asks for."""
+        return tuple(name for _, name in self._parts if name)
+
+    def fill(self, facts: dict[str, Value], show: Format) -> str:
+        """The text with figures."""
+        filled = []
+        for literal, name in self._parts:
+            filled.append(literal)
+            if name:
+                filled.append(show(facts.get(name)))
+        return "".join(filled)
+
+
+class Telling(NamedTuple):
+    """What one moment becomes."""
+
+    emit: Emit
+    zh: Template
+    en: Template
+    family: str
+
+
+class Bound:
+    """One rule of a pack, ready to run.
+
+    Attributes:
+        topics: The source topics whose clocks its deadlines wait for.
+        waits: False when nothing of it can ever be due.
+    """
+
+    __slots__ = ("_amount", "_key", "_label", "listeners", "mechanism", "name", "slot", "tellings", "topics", "waits")
+
+    def __init__(
+        self,
+        name: str,
+        mechanism: Mechanism,
+        listeners: dict[str, tuple[Listener, ...]],
+        tellings: dict[str, Telling],
+        topics: tuple[str, ...],
+        waits: bool,
+        amount: str | None,
+        key: Getter | None,
+        label: Getter | None,
+    ) -> None:
+        self.name, self.slot, self.mechanism, self.listeners = name, f"r_{name}", mechanism, listeners
+        self.tellings, self.topics, self.waits = tellings, topics, waits
+        self._amount, self._key, self._label = amount, key, label
+
+    def fact(self, seen: Seen) -> Fact | None:
+        """The event as this rule sees it; None when it does not concern it."""
+        data, role = seen.data, 0
+        for listener in self.listeners[seen.event.type]:
+            if listener.holds is None or listener.holds(data):
+                role |= listener.role
+        if not role:
+            return None
+        amount = seen.amount(self._amount) if self._amount is not None else 0
+        key = _text(self._key(data)) if self._key is not None else ""
+        label = _text(self._label(data)) if self._label is not None else ""
+        return Fact(role, seen.event.at, seen.day, amount, key, label, seen.event.origin)
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)

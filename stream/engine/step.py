@@ -1,0 +1,97 @@
+"""One event through all stages. Read this page first.
+
+    fold -> known features -> mechanisms -> candidates -> contact gates -> trigger or suppressed
+
+Rule: data goes down this page; a stage never calls the next. Nothing here knows a clock, a file or a topic client.
+"""
+
+from __future__ import annotations
+
+from stream.domain.events import Event
+from stream.domain.triggers import Signal
+from stream.engine.binding import ARREARS, PERMISSIONS
+from stream.engine.customer import Customer
+from stream.engine.payload import Candidate, candidate
+from stream.engine.rules import Bound
+from stream.engine.seen import Seen
+from stream.engine.work import Work
+from stream.policy import contact
+from stream.wire.instants import millis
+
+
+def step(work: Work, customer: Customer, event: Event, now: int) -> None:
+    """Everything one event brings about for its customer, decided at ``now``."""
+    plan = work.plan
+    seen = Seen(event, plan.calendar, plan.rates)
+    fold(customer, seen)
+    for rule in plan.listening.get(event.type, ()):
+        tell(work, customer, rule, seen, now)
+
+
+def fold(customer: Customer, seen: Seen) -> None:
+    """Features and gates take the event in."""
+    kind = seen.event.type
+    for feature, take in customer.plan.folds.get(kind, ()):
+        take(customer.state_of(feature), seen)
+    if kind == ARREARS:
+        product = seen.data.product_ref or ""
+        contact.arrears(customer.gates(), product, seen.event.at, seen.data.days_past_due)
+    elif kind in PERMISSIONS:
+        permit(customer, seen)
+
+
+def tell(work: Work, customer: Customer, rule: Bound, seen: Seen, now: int) -> None:
+    """One rule hears of the event, unless an unproven deadline lies before it."""
+    fact = rule.fact(seen)
+    if fact is None:
+        return
+    state, mechanism = customer.state_of(rule), rule.mechanism
+    if fact.at >= mechanism.due(state):
+        work.trace(customer, rule.name, "deferred", seen.event.origin)
+        customer.defer(rule, fact)
+        return
+    decide(work, customer, rule, mechanism.tell(state, fact, customer), now)
+    if rule.waits:
+        customer.due = min(customer.due, mechanism.due(state) + work.plan.spec.lateness)
+
+
+def fire(work: Work, customer: Customer, rule: Bound, now: int) -> None:
+    """A deadline is proven to have passed: what it brings about, then the facts that waited for it."""
+    state, mechanism = customer.state_of(rule), rule.mechanism
+    work.trace(customer, rule.name, "deadline", "")
+    decide(work, customer, rule, mechanism.fire(state, customer), now)
+    facts = customer.row.deferred.get(rule.name, [])
+    while facts and facts[0].at < mechanism.due(state):
+        decide(work, customer, rule, mechanism.tell(state, facts.pop(0), customer), now)
+    if not facts:
+        customer.row.deferred.pop(rule.name, None)
+
+
+def decide(work: Work, customer: Customer, rule: Bound, signals: tuple[Signal, ...], now: int) -> None:
+    """Each signal the pack speaks of becomes a candidate; the gates make it a trigger or a suppressed one."""
+    for signal in signals:
+        proposed = candidate(work.plan, rule, customer, signal)
+        if proposed is not None:
+            judge(work, customer, proposed, now)
+
+
+def judge(work: Work, customer: Customer, proposed: Candidate, now: int) -> None:
+    """All gates are asked, also after a refusal; a trigger spends."""
+    ledger = customer.gates()
+    verdicts = contact.verdicts(ledger, proposed.proposal, now)
+    if any(verdict.refusal for verdict in verdicts):
+        work.suppress(customer, proposed, verdicts)
+    else:
+        contact.spend(ledger, proposed.proposal)
+        work.emit(customer, proposed, verdicts)
+
+
+def permit(customer: Customer, seen: Seen) -> None:
+    """Opt-outs of all contact and of topics; other scopes belong to gates that do not exist yet."""
+    data = seen.data
+    out = data.state in ("WITHDRAWN", "OPT_OUT", "SUPPRESSED")
+    topic = contact.EVERYTHING if data.scope == "ALL" else data.topic if data.scope == "TOPIC" else None
+    if topic is not None:
+        voice = seen.event.type.partition(".")[0]
+        since = seen.event.at if data.effective_at is None else millis(data.effective_at)
+        contact.permission(customer.gates(), voice, topic, since, out)

@@ -1,0 +1,64 @@
+"""What a chunk brings about while it is worked on: outputs and counts, in the order they came."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import NamedTuple
+
+from stream.domain.events import Coordinates, JournalRecord, Reject
+from stream.engine.binding import Plan
+from stream.engine.customer import Customer
+from stream.engine.decision import Counts, Output
+from stream.engine.payload import Candidate, Speaker
+from stream.policy.contact import Verdict
+from stream.wire.encode import Mode, Writer, dead_headers
+from stream.wire.outputs import SUPPRESSED, topic_of
+
+
+class Trace(NamedTuple):
+    """One line of the story that `kairos explain` tells."""
+
+    subject: str
+    rule: str
+    what: str
+    detail: str
+
+
+class Work:
+    """Collects; one per chunk."""
+
+    def __init__(self, plan: Plan, speaker: Speaker, writer: Writer, traces: list[Trace] | None = None) -> None:
+        self.plan = plan
+        self.outputs: list[Output] = []
+        self.counts: Counts = Counter()
+        self._speaker, self._writer, self._traces = speaker, writer, traces
+
+    def emit(self, customer: Customer, made: Candidate, verdicts: tuple[Verdict, ...]) -> None:
+        """The candidate is a trigger."""
+        envelope, data = self._speaker.trigger(customer.subject, made, verdicts)
+        kind = made.proposal.type
+        self.outputs.append(Output(topic_of(kind), customer.subject.encode(), data, self._writer.headers(envelope)))
+        self.counts["candidate", made.rule] += 1
+        self.counts["trigger", made.rule, kind] += 1
+        self.trace(customer, made.rule, "trigger", made.id)
+
+    def suppress(self, customer: Customer, made: Candidate, verdicts: tuple[Verdict, ...]) -> None:
+        """A gate refused the candidate."""
+        envelope, data = self._speaker.suppressed(customer.subject, made, verdicts, made.signal.at)
+        self.outputs.append(Output(topic_of(SUPPRESSED), customer.subject.encode(), data, self._writer.headers(envelope)))
+        self.counts["candidate", made.rule] += 1
+        for verdict in verdicts:
+            if verdict.refusal is not None:
+                self.counts["suppressed", made.rule, verdict.refusal.value] += 1
+        self.trace(customer, made.rule, "suppressed", made.id)
+
+    def bury(self, record: JournalRecord, why: Reject, where: Coordinates | None) -> None:
+        """The record is a dead letter: its bytes and headers as they came."""
+        self.outputs.append(Output("dlq", record.key, record.value, dead_headers(record.headers, why, "decide", where)))
+        self.counts["outcome", "dead"] += 1
+        self.counts["rejected", why.code.value] += 1
+
+    def trace(self, customer: Customer, rule: str, what: str, detail: str) -> None:
+        """Remember, if somebody asked to be told."""
+        if self._traces is not None:
+            self._traces.append(Trace(customer.subject, rule, what, detail))

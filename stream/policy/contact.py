@@ -1,0 +1,131 @@
+"""The first gates (CAPABILITIES 2.4): harm, opt-out, cooldown, episode, expiry. All are asked, also after a refusal."""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from stream.domain.reasons import Refusal
+
+REMEMBERED = 8
+"""Episodes of one trigger type that a customer's ledger remembers."""
+CHANGES = 4
+"""Changes of one permission remembered, so that one that takes effect later does not hide the present."""
+EVERYTHING = ""
+"""The topic under which a refusal of all contact is kept."""
+VOICES = ("consent", "preference", "suppression")
+"""Who may refuse: the legal basis, the customer, the institution. None of them lifts another's refusal."""
+
+
+class Change(NamedTuple):
+    """From this instant on the customer is out, or in again."""
+
+    at: int
+    out: bool
+
+
+class Ledger(msgspec.Struct, array_like=True):
+    """What the gates know of one customer.
+
+    Attributes:
+        past_due: Days past due by product reference, each with the instant of the news.
+        outs: Permission changes by voice and topic (``preference:wealth``), ascending.
+        fired: By trigger type, (event time, episode key) of what was sent, oldest first.
+    """
+
+    past_due: dict[str, tuple[int, int]] = {}
+    outs: dict[str, list[Change]] = {}
+    fired: dict[str, list[tuple[int, str]]] = {}
+
+
+class Proposal(NamedTuple):
+    """What the gates ask about a candidate; durations in ms, 0 for none."""
+
+    type: str
+    topic: str
+    sales: bool
+    key: str
+    at: int
+    cooldown: int
+    expires: int
+
+
+class Verdict(NamedTuple):
+    """One gate's answer; no refusal means pass."""
+
+    gate: str
+    refusal: Refusal | None
+
+
+def arrears(ledger: Ledger, product: str, at: int, days: int) -> None:
+    """The latest news of a product's arrears counts; zero days ends them."""
+    if at >= ledger.past_due.get(product, (at, 0))[0]:
+        ledger.past_due[product] = (at, days)
+
+
+def permission(ledger: Ledger, voice: str, topic: str, at: int, out: bool) -> None:
+    """One of the `VOICES` refuses or allows from an instant on, a topic or `EVERYTHING`."""
+    changes = ledger.outs.setdefault(f"{voice}:{topic}", [])
+    change = Change(at, out)
+    if change not in changes:
+        insort(changes, change)
+        del changes[:-CHANGES]
+
+
+def verdicts(ledger: Ledger, proposal: Proposal, now: int) -> tuple[Verdict, ...]:
+    """Every gate's answer, in the order of CAPABILITIES 2.4.
+
+    Asks only; `spend` records what was sent.
+
+    Args:
+        now: The instant of the decision on the journal's clock, never the wall clock.
+
+    >>> customer = Ledger(); permission(customer, "preference", "wealth", 10, True)
+    >>> proposal = Proposal("tier.upgraded", "wealth", True, "k", at=20, cooldown=0, expires=0)
+    >>> [verdict.refusal.value for verdict in verdicts(customer, proposal, 20) if verdict.refusal]
+    ['OPT_OUT_TOPIC']
+    """
+    refusals = (
+        ("harm_arrears", Refusal.HARM_ARREARS if proposal.sales and _in_arrears(ledger) else None),
+        ("opt_out_all", Refusal.OPT_OUT_ALL if _out(ledger, EVERYTHING, now) else None),
+        ("opt_out_topic", Refusal.OPT_OUT_TOPIC if _out(ledger, proposal.topic, now) else None),
+        ("cooldown", Refusal.COOLDOWN if _cooling(ledger, proposal) else None),
+        ("episode", Refusal.DUPLICATE_EPISODE if _repeated(ledger, proposal) else None),
+        ("expiry", Refusal.EXPIRED if proposal.expires and now >= proposal.at + proposal.expires else None),
+    )
+    return tuple(Verdict(gate, refusal) for gate, refusal in refusals)
+
+
+def spend(ledger: Ledger, proposal: Proposal) -> None:
+    """The candidate became a trigger."""
+    fired = ledger.fired.setdefault(proposal.type, [])
+    insort(fired, (proposal.at, proposal.key))
+    del fired[:-REMEMBERED]
+
+
+def _in_arrears(ledger: Ledger) -> bool:
+    return any(days > 0 for _, days in ledger.past_due.values())
+
+
+def _out(ledger: Ledger, topic: str, now: int) -> bool:
+    return any(_refuses(ledger.outs.get(f"{voice}:{topic}", ()), now) for voice in VOICES)
+
+
+def _refuses(changes: Sequence[Change], now: int) -> bool:
+    out = False
+    for change in changes:
+        if change.at <= now:
+            out = change.out
+    return out
+
+
+def _cooling(ledger: Ledger, proposal: Proposal) -> bool:
+    sent = ledger.fired.get(proposal.type, ())
+    return proposal.cooldown > 0 and any(abs(proposal.at - at) < proposal.cooldown for at, _ in sent)
+
+
+def _repeated(ledger: Ledger, proposal: Proposal) -> bool:
+    return any(key == proposal.key for _, key in ledger.fired.get(proposal.type, ()))

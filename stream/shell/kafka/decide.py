@@ -1,0 +1,197 @@
+"""Journal to outputs: each owned partition has its inbox, its engine state, its sink and its own task.
+
+Rule: the state is changed (`accept`) only after the transaction committed; the next chunk is computed only after
+that. Computing happens in the event loop in slices, committing in a thread, so that partitions overlap.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+from faust.types import TP
+
+from stream.domain.errors import StateError
+from stream.shell.kafka import restore
+from stream.shell.kafka.failstop import guarded
+from stream.shell.kafka.plan import Decision, Partition, PartitionFactory, Plan
+from stream.shell.kafka.positions import Committed, Inbox
+from stream.shell.kafka.sink import Sink
+from stream.shell.kafka.telemetry import Telemetry
+from stream.shell.logs import logger
+
+AHEAD = 4
+"""Chunks of one partition that may wait."""
+log = logger(__name__)
+
+
+class Kept(NamedTuple):
+    """State of a partition that was revoked, in case it comes back unchanged.
+
+    Attributes:
+        last: Offset of our last committed record in its state partition.
+    """
+
+    partition: Partition
+    last: int
+
+
+class JournalPartition:
+    """One assigned journal partition, fenced and restored.
+
+    Attributes:
+        applied: Offset of the next record to decide, as the committed ledger says; the engine's own may be ahead.
+        decided: Number of decisions committed since it was assigned; says whether there is progress.
+    """
+
+    def __init__(self, number: int, partition: Partition, sink: Sink) -> None:
+        self.number = number
+        self.partition = partition
+        self.sink = sink
+        self.inbox: Inbox | None = None
+        self.closing = False
+        self.applied = partition.next_offset
+        self.decided = 0
+        self._task: asyncio.Task[None] | None = None
+
+    def begin(self, inbox: Inbox, work: Callable[[JournalPartition, list[Any]], Any]) -> None:
+        """Start to work off the inbox."""
+        self.inbox = inbox
+        self._task = guarded(self._run(inbox, work), f"decide-{self.number}")
+
+    async def _run(self, inbox: Inbox, work: Callable[[JournalPartition, list[Any]], Any]) -> None:
+        while not self.closing:
+            await inbox.ready.wait()
+            if not inbox.waiting:
+                inbox.ready.clear()
+                continue
+            await work(self, inbox.take(inbox.most // AHEAD).records)
+
+    async def end(self) -> None:
+        """Return when the chunk in flight is committed; the rest is abandoned."""
+        self.closing = True
+        if self.inbox is not None:
+            self.inbox.ready.set()
+        if self._task is not None:
+            await self._task
+
+
+class Decide:
+    """All journal partitions of this worker."""
+
+    def __init__(self, plan: Plan, factory: PartitionFactory, telemetry: Telemetry) -> None:
+        self._plan = plan
+        self._factory = factory
+        self._telemetry = telemetry
+        self._threads = ThreadPoolExecutor(max(4, min(32, plan.partitions)), "commit")
+        self._kept: dict[int, Kept] = {}
+        self.partitions: dict[int, JournalPartition] = {}
+
+    async def open(self, numbers: Sequence[int], goes_on: Callable[[], bool]) -> dict[int, JournalPartition]:
+        """Fence and restore these partitions. They are not ours yet: `begin` or `abandon` them."""
+        loop = asyncio.get_running_loop()
+        began = time.perf_counter()
+        fenced = await asyncio.gather(*[loop.run_in_executor(self._threads, self._fence, n) for n in numbers])
+        sinks = dict(zip(numbers, fenced, strict=True))
+        states = await loop.run_in_executor(self._threads, self._restore, sinks, goes_on, began)
+        return {number: JournalPartition(number, states[number], sink) for number, sink in sinks.items()}
+
+    def begin(self, opened: Mapping[int, JournalPartition], starts: Mapping[TP, Committed], epoch: int) -> None:
+        """Make them ours: decide what comes from these positions on."""
+        self.partitions = dict(opened)
+        for number, partition in opened.items():
+            start = starts[TP(self._plan.journal, number)].offset
+            inbox = Inbox(start, epoch, self._plan.chunk * AHEAD, asyncio.Event())
+            partition.begin(inbox, self._work)
+
+    async def abandon(self, opened: Mapping[int, JournalPartition]) -> None:
+        """Let partitions go that were opened in vain."""
+        loop = asyncio.get_running_loop()
+        await asyncio.gather(*[loop.run_in_executor(self._threads, one.sink.close) for one in opened.values()])
+
+    def progress(self) -> dict[TP, Committed]:
+        """The ledger's positions: what the group's offsets show, nobody starts from them."""
+        return {TP(self._plan.journal, n): Committed(one.applied) for n, one in self.partitions.items()}
+
+    async def revoke(self) -> dict[TP, Committed]:
+        """Give all partitions up, each after the chunk in flight; their positions then."""
+        for one in self.partitions.values():
+            one.closing = True
+        await asyncio.gather(*[one.end() for one in self.partitions.values()])
+        reached, gone, self.partitions = self.progress(), self.partitions, {}
+        self._kept = {n: Kept(one.partition, one.sink.last) for n, one in gone.items() if one.sink.last is not None}
+        await self.abandon(gone)
+        return reached
+
+    def _fence(self, number: int) -> Sink:
+        sink = Sink(self._plan, number, self._telemetry.transaction_open, self._telemetry.aborted)
+        sink.fence()
+        return sink
+
+    def _restore(self, sinks: Mapping[int, Sink], goes_on: Callable[[], bool], began: float) -> dict[int, Partition]:
+        """The state of each partition: kept when nobody wrote since, else read. In a thread."""
+        kept, self._kept = {n: one for n, one in self._kept.items() if n in sinks}, {}
+        changed = self._changed(kept, goes_on)
+        states: dict[int, Partition] = {}
+        for number, sink in sinks.items():
+            if number in kept and number not in changed:
+                states[number], sink.last = kept[number].partition, kept[number].last
+            else:
+                states[number] = self._factory(number)
+        fresh = [number for number in sinks if number not in kept or number in changed]
+        self._read(fresh, states, goes_on, began)
+        return states
+
+    def _changed(self, kept: Mapping[int, Kept], goes_on: Callable[[], bool]) -> set[int]:
+        """Which of them have state records after our last one: somebody else owned them in between."""
+        if not kept:
+            return set()
+        seen: set[int] = set()
+        readings = {n: restore.Reading(one.last + 1, _into(seen, n)) for n, one in kept.items()}
+        restore.read(self._plan, readings, goes_on, lambda *_: None)
+        return seen
+
+    def _read(self, fresh: list[int], states: Mapping[int, Partition], goes_on: Callable[[], bool], began: float) -> None:
+        telemetry = self._telemetry
+        if not fresh:
+            return
+        for number in fresh:
+            telemetry.restore_started(number, 0)
+        readings = {number: restore.Reading(0, states[number].restore) for number in fresh}
+        counts = restore.read(self._plan, readings, goes_on, lambda n, count, _: telemetry.restore_progress(n, count))
+        seconds = time.perf_counter() - began
+        for number, records in counts.items():
+            telemetry.restore_ended(number, records, seconds)
+            log.info("partition restored", partition=number, records=records, seconds=round(seconds, 3))
+
+    async def _work(self, one: JournalPartition, records: list[Any]) -> None:
+        """Decide all of these, slice by slice; leave the rest when closing."""
+        partition = one.partition
+        while records and not one.closing:
+            if records[0].offset < one.applied:
+                raise StateError(f"expected journal offset {one.applied} or later, got {records[0].offset}")
+            began = time.perf_counter()
+            decision = partition.decide(records)
+            computed = time.perf_counter() - began
+            await self._commit(one, decision, records[: decision.consumed], computed)
+            records = records[decision.consumed :]
+
+    async def _commit(self, one: JournalPartition, decision: Decision, covered: list[Any], computed: float) -> None:
+        if not decision.consumed and not decision.rows:
+            raise StateError(f"expected progress in journal partition {one.number}, got an empty decision")
+        began = time.perf_counter()
+        await asyncio.get_running_loop().run_in_executor(self._threads, one.sink.commit, decision)
+        seconds = time.perf_counter() - began
+        one.partition.accept(decision)
+        one.applied = one.partition.next_offset
+        one.decided += 1
+        oldest = min((record.timestamp for record in covered), default=None)
+        self._telemetry.decided(one.number, len(covered), decision.counts, computed)
+        self._telemetry.committed(one.number, seconds, oldest, len(decision.outputs))
+
+
+def _into(seen: set[int], number: int) -> Callable[[bytes, bytes | None], None]:
+    return lambda key, value: seen.add(number)

@@ -1,0 +1,129 @@
+"""Source topics to the journal: one pump per worker takes what waits, writes it, waits for it, and only then moves on.
+
+Delivery: every source record is in the journal at least once, in source order per journal partition. Positions are
+committed after the acknowledgement, so a crash repeats records and never skips one; any error ends the worker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+
+from faust.types import TP
+
+from stream.domain.events import Order
+from stream.shell.kafka.failstop import ended, guarded
+from stream.shell.kafka.journal import Journal
+from stream.shell.kafka.plan import Plan
+from stream.shell.kafka.positions import Committed, Inbox, Mark
+from stream.shell.kafka.stamping import JournalRecord, Router, Stamper, Tick
+from stream.shell.kafka.telemetry import Telemetry
+
+AHEAD = 4
+"""Chunks of one partition that may wait."""
+
+
+class SourcePartition:
+    """One assigned source partition.
+
+    Attributes:
+        done: What may be committed: everything before it is acknowledged in the journal.
+    """
+
+    def __init__(self, inbox: Inbox, stamper: Stamper) -> None:
+        self.inbox = inbox
+        self.stamper = stamper
+        self.reached(inbox.expected)
+
+    def reached(self, position: int) -> None:
+        """All that was stamped so far is acknowledged; it ends at this position."""
+        recorded = self.stamper.source.order is Order.RECORDED
+        self.done = Committed(position, str(self.stamper.mark) if recorded else "")
+
+
+class Ingest:
+    """The pump and the source partitions it serves."""
+
+    def __init__(self, plan: Plan, telemetry: Telemetry) -> None:
+        self._plan = plan
+        self._telemetry = telemetry
+        self._journal = Journal(plan)
+        self._router = Router(plan.partitions)
+        self._sources = {source.topic: source for source in plan.sources}
+        self._ready = asyncio.Event()
+        self._round = asyncio.Lock()
+        self._tick: Tick | None = None
+        self._task: asyncio.Task[None] | None = None
+        self.partitions: dict[TP, SourcePartition] = {}
+
+    async def start(self) -> None:
+        """Connect and begin to pump."""
+        await self._journal.open()
+        self._task = guarded(self._pump(), "ingest")
+
+    async def stop(self) -> None:
+        """End; a round in flight is waited for first."""
+        async with self._round:
+            await ended(self._task)
+        await self._journal.close()
+
+    def assign(self, starts: Mapping[TP, Committed], epoch: int) -> None:
+        """Begin at these positions."""
+        for tp, start in starts.items():
+            inbox = Inbox(start.offset, epoch, self._plan.chunk * AHEAD, self._ready)
+            stamper = Stamper(self._sources[tp.topic], tp.partition, self._router, Mark.parse(start.metadata))
+            self.partitions[tp] = SourcePartition(inbox, stamper)
+
+    def progress(self) -> dict[TP, Committed]:
+        """What may be committed now."""
+        return {tp: partition.done for tp, partition in self.partitions.items()}
+
+    async def revoke(self) -> dict[TP, Committed]:
+        """Give all partitions up; what may be committed of them once the round in flight is acknowledged."""
+        async with self._round:
+            reached = self.progress()
+            self.partitions = {}
+        return reached
+
+    def tick(self, tick: Tick) -> None:
+        """Write this tick into every journal partition with the next round; a later one replaces it."""
+        self._tick = tick
+        self._ready.set()
+
+    async def _pump(self) -> None:
+        while True:
+            await self._ready.wait()
+            async with self._round:
+                self._ready.clear()
+                await self._write_round()
+
+    async def _write_round(self) -> None:
+        chunk = self._plan.chunk
+        parts: dict[int, list[JournalRecord]] = self._tick_first()
+        reached = []
+        for partition in self.partitions.values():
+            if partition.inbox.waiting:
+                taken = partition.inbox.take(chunk)
+                partition.stamper.stamp(taken.records, parts)
+                reached.append((partition, taken))
+                if partition.inbox.waiting:
+                    self._ready.set()
+        began = time.perf_counter()
+        if parts:
+            await self._journal.write(parts)
+        seconds = time.perf_counter() - began
+        for partition, taken in reached:
+            partition.reached(taken.next)
+            if taken.records:
+                oldest = min(record.timestamp for record in taken.records)
+                self._telemetry.ingested(partition.stamper.source.logical, len(taken.records), oldest)
+        if parts:
+            self._telemetry.round(sum(map(len, parts.values())), seconds)
+
+    def _tick_first(self) -> dict[int, list[JournalRecord]]:
+        tick, self._tick = self._tick, None
+        if tick is None:
+            return {}
+        self._telemetry.ticked(tick.clock)
+        return {partition: [tick.record()] for partition in range(self._plan.partitions)}

@@ -1,0 +1,172 @@
+"""Chains of positions: nothing may lie between what came last and what comes next.
+
+Rule: offsets have holes (control records, compaction), positions have not. Every fetch says from which position to
+which it led; a chain that breaks means records were dropped on the way, and is an error, never a warning.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from stream.domain.errors import StateError
+
+METADATA_RECORDED = "r="
+METADATA_END = ";end"
+
+
+class Span(NamedTuple):
+    """What one fetch brought of one partition.
+
+    Attributes:
+        start: Position before.
+        next: Position after; more than the last offset + 1 when control records follow.
+        epoch: Which seek it follows; spans of an earlier one are void.
+        records: The client's records; may be empty.
+    """
+
+    start: int
+    next: int
+    epoch: int
+    records: Sequence[Any]
+
+
+class Taken(NamedTuple):
+    """Records to work on, and the position that is reached when they are done."""
+
+    records: list[Any]
+    next: int
+
+
+class Inbox:
+    """Records of one partition that wait. What arrives while others wait joins them, so no queue of crumbs forms.
+
+    Args:
+        start: Position of the first record to come.
+        epoch: The seek that this inbox follows.
+        most: Records from which on it asks the fetcher to leave the partition alone.
+        ready: Set whenever something can be taken; may be shared.
+
+    >>> inbox = Inbox(start=5, epoch=1, most=100, ready=asyncio.Event())
+    >>> inbox.put(Span(5, 8, 1, ["five", "six"]))
+    True
+    >>> inbox.put(Span(5, 9, 0, ["five again, from before the seek"]))
+    False
+    >>> inbox.put(Span(9, 10, 1, ["nine"]))
+    Traceback (most recent call last):
+    stream.domain.errors.StateError: expected position 8, got 9: records in between were dropped
+    """
+
+    def __init__(self, start: int, epoch: int, most: int, ready: asyncio.Event) -> None:
+        self.expected = start
+        self.epoch = epoch
+        self.most = most
+        self.ready = ready
+        self._records: list[Any] = []
+        self._taken = start
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    @property
+    def full(self) -> bool:
+        """Whether the fetcher should wait; read from its thread."""
+        return len(self._records) >= self.most
+
+    @property
+    def waiting(self) -> bool:
+        """Whether `take` would bring anything, a mere position included."""
+        return self._taken != self.expected
+
+    def put(self, span: Span) -> bool:
+        """Add a span; False when it is void. Raises StateError when the chain breaks."""
+        if span.epoch != self.epoch:
+            return False
+        if span.start != self.expected:
+            raise StateError(f"expected position {self.expected}, got {span.start}: records in between were dropped")
+        self._records += span.records
+        self.expected = span.next
+        self.ready.set()
+        return True
+
+    def take(self, most: int) -> Taken:
+        """The next records, at most so many; none and a position when only control records came."""
+        if len(self._records) <= most:
+            records, self._records = self._records, []
+            self._taken = self.expected
+        else:
+            records, self._records = self._records[:most], self._records[most:]
+            self._taken = records[-1].offset + 1
+        return Taken(records, self._taken)
+
+
+def source_start(committed: int | None, begin: int, end: int) -> tuple[int, int]:
+    """Where to read on in a source partition, and how many records its retention took before they were read.
+
+    Raises StateError when the committed position lies beyond the end: the topic was recreated.
+
+    >>> source_start(None, 0, 10), source_start(7, 0, 10), source_start(3, 5, 10)
+    ((0, 0), (7, 0), (5, 2))
+    """
+    if committed is None or committed < 0:
+        return begin, 0
+    if committed > end:
+        raise StateError(
+            f"expected an end at or after the committed position {committed}, got {end}: "
+            "the topic was recreated; raise its incarnation and delete the group's offsets of this topic"
+        )
+    return max(committed, begin), max(0, begin - committed)
+
+
+def journal_start(applied: int, begin: int, end: int) -> int:
+    """Where to read on in a journal partition. Raises StateError when that record does not exist any more or yet."""
+    if begin > applied:
+        raise StateError(
+            f"expected the journal from offset {applied}, got it from {begin}: its retention took what was not decided"
+        )
+    if applied > end:
+        raise StateError(
+            f"expected a journal of at least {applied} records, got {end}: it was recreated, the state is of another"
+        )
+    return applied
+
+
+class Mark(NamedTuple):
+    """What a commit of a recorded source says beside the position.
+
+    Attributes:
+        recorded: Recorded time of the last journaled record, UTC ms; None when there was none.
+        ended: Whether that was the end-of-log marker.
+
+    >>> Mark.parse("r=1767576600000;end")
+    Mark(recorded=1767576600000, ended=True)
+    >>> str(Mark(5, False)), str(Mark(None, False)), Mark.parse("")
+    ('r=5', '', Mark(recorded=None, ended=False))
+    """
+
+    recorded: int | None
+    ended: bool
+
+    def __str__(self) -> str:
+        return "" if self.recorded is None else f"{METADATA_RECORDED}{self.recorded}{METADATA_END if self.ended else ''}"
+
+    @classmethod
+    def parse(cls, metadata: str) -> Mark:
+        """The inverse of `str`; anything that is not ours says nothing."""
+        text = metadata.removesuffix(METADATA_END)
+        number = text.removeprefix(METADATA_RECORDED)
+        if number == text or not number.lstrip("-").isdecimal():
+            return cls(None, False)
+        return cls(int(number), text != metadata)
+
+
+class Committed(NamedTuple):
+    """A committed position and what stands beside it."""
+
+    offset: int
+    metadata: str = ""
+
+
+Positions = Mapping[Any, Committed]
+"""By topic partition."""

@@ -1,0 +1,149 @@
+"""One decision, one Kafka transaction: outputs, rows and ledger become visible together, or not at all.
+
+Delivery: exactly once for readers that read committed. The transactional id belongs to the journal partition, so the
+newest owner fences every older one; a fenced or otherwise failed owner ends itself. Used from one thread at a time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from confluent_kafka import KafkaException, Message, Producer
+from confluent_kafka import KafkaError as Failure
+
+from stream.domain.errors import DeliveryError
+from stream.shell.kafka.plan import Decision, Plan
+from stream.shell.logs import logger
+
+ATTEMPTS = 8
+"""How often a decision is sent before the worker gives up; the pauses between add up to some 13 s."""
+CALL = 30.0
+"""Seconds that one call of the client may take; repeated while it says that this helps."""
+HOPELESS = (Failure._FENCED, Failure.PRODUCER_FENCED, Failure.INVALID_PRODUCER_EPOCH, Failure.MSG_SIZE_TOO_LARGE)
+"""Sending the same again cannot help."""
+log = logger(__name__)
+T = TypeVar("T")
+
+
+def options(plan: Plan, partition: int) -> dict[str, Any]:
+    """Options of the producer of one journal partition."""
+    return {
+        **plan.librdkafka,
+        "transactional.id": plan.transactional_id(partition),
+        "transaction.timeout.ms": int(plan.transaction_timeout * 1000),
+        "message.timeout.ms": int(plan.transaction_timeout * 1000),
+        "message.max.bytes": plan.max_record,
+        "linger.ms": 0,
+        "compression.type": plan.compression or "none",
+        "queue.buffering.max.messages": 2_000_000,
+        "queue.buffering.max.kbytes": 2_000_000,
+    }
+
+
+class Sink:
+    """The transactional producer of one journal partition.
+
+    Attributes:
+        last: Offset of the last committed record in the state partition; None before the first.
+    """
+
+    def __init__(
+        self, plan: Plan, partition: int, opened: Callable[[int], None], aborted: Callable[[int], None]
+    ) -> None:
+        self._plan = plan
+        self._partition = partition
+        self._opened = opened
+        self._aborted = aborted
+        self._faults: list[Any] = []
+        self._written = -1
+        self.last: int | None = None
+        self._producer = Producer(options(plan, partition))
+
+    def fence(self) -> None:
+        """Take the partition over: whoever owned it cannot commit any more, what he left open is aborted."""
+        # connect first: the look-up of the coordinator otherwise often waits half a second
+        self._producer.list_topics(self._plan.state, timeout=CALL)
+        self._again(lambda: self._producer.init_transactions(CALL))
+
+    def close(self) -> None:
+        """Disconnect. What is open stays open until the next owner fences or the broker aborts it."""
+        self._producer.close()
+
+    def commit(self, decision: Decision) -> None:
+        """Make the decision true. An aborted attempt is repeated with the same records.
+
+        Raises DeliveryError or KafkaException when the outcome is unknown, cannot change, or this owner was fenced.
+        """
+        for attempt in range(ATTEMPTS):
+            if self._attempt(decision, attempt):
+                self.last = self._written
+                return
+            time.sleep(0.05 * 2**attempt)
+        raise DeliveryError(f"the transaction of journal partition {self._partition} was aborted {ATTEMPTS} times")
+
+    def _attempt(self, decision: Decision, attempt: int) -> bool:
+        """True when committed, False when aborted."""
+        try:
+            self._send(decision)
+        except KafkaException as error:
+            if error.args[0].fatal() or error.args[0].code() in HOPELESS:
+                raise
+            self._abort(error, attempt)
+            return False
+        self._opened(self._partition)
+        try:
+            self._again(lambda: self._producer.commit_transaction(CALL))
+        except KafkaException as error:
+            # only this answer says that nothing was committed
+            if not error.args[0].txn_requires_abort():
+                raise
+            self._abort(error, attempt)
+            return False
+        return True
+
+    def _send(self, decision: Decision) -> None:
+        """Begin, and return when every record of the transaction is at the broker."""
+        producer, partition, topic = self._producer, self._partition, self._plan.topic
+        self._faults = []
+        producer.begin_transaction()
+        for output in decision.outputs:
+            headers: Any = output.headers
+            producer.produce(
+                topic(output.topic), output.value, output.key, partition, headers=headers, on_delivery=self._delivered
+            )
+        rows = [{"key": key, "value": value} for key, value in decision.rows]
+        if rows:
+            rows[-1]["callback"] = self._wrote_last  # type: ignore[assignment]
+            if producer.produce_batch(self._plan.state, rows, partition=partition, on_delivery=self._delivered) != len(rows):
+                raise DeliveryError(f"rows of journal partition {partition} did not fit the client's queue")
+        if producer.flush(CALL):
+            raise DeliveryError(f"records of journal partition {partition} were not acknowledged within {CALL:.0f} s")
+        if self._faults:
+            raise KafkaException(self._faults[0])
+
+    def _delivered(self, fault: Failure | None, _: Message) -> None:
+        if fault is not None:
+            self._faults.append(fault)
+
+    def _wrote_last(self, fault: Failure | None, message: Message) -> None:
+        self._delivered(fault, message)
+        self._written = message.offset() or 0
+
+    def _abort(self, error: KafkaException, attempt: int) -> None:
+        log.warning("transaction aborted", partition=self._partition, code=error.args[0].name(), attempt=attempt + 1)
+        self._again(lambda: self._producer.abort_transaction(CALL))
+        self._aborted(self._partition)
+
+    def _again(self, call: Callable[[], T]) -> T:
+        """Repeat a call as long as the client says that this helps, at most as long as a transaction may take."""
+        until = time.monotonic() + self._plan.transaction_timeout
+        while True:
+            try:
+                return call()
+            except KafkaException as error:
+                if not error.args[0].retriable() or time.monotonic() > until:
+                    raise
+                time.sleep(0.05)
+

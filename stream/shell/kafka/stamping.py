@@ -1,0 +1,134 @@
+"""A source record becomes a journal record: same value and headers, a new key, one more header.
+
+Rule: deterministic, judges nothing. Where a record goes depends on its subject alone (or, when that cannot be read,
+on its source partition), what is stamped on it on the source topic alone: a second delivery stamps the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+from aiokafka.partitioner import murmur2
+
+from stream.domain.events import Headers, Order
+from stream.shell.kafka.plan import SourceTopic
+from stream.shell.kafka.positions import Mark
+from stream.wire.decode import subject_of
+from stream.wire.instants import Instants
+
+SOURCE = "kairos_src"
+TICK = "kairos_tick"
+END = "kairos_end"
+"""End-of-log marker of a recorded source; its value is the log's last recorded time, UTC ms."""
+RESERVED = "kairos_"
+"""Headers of this prefix are ours in the journal: a source's own are left out, or it could forge ticks."""
+MOST_SUBJECTS = 500_000
+
+JournalRecord = tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]
+"""Key, value, headers."""
+
+
+class Router:
+    """Journal partition of a subject: murmur2 as every Kafka client does it, remembered since it is slow in Python.
+
+    >>> Router(4).of(b"C0000001") == Router(4).of(b"C0000001")
+    True
+    """
+
+    def __init__(self, partitions: int) -> None:
+        self.partitions = partitions
+        self._known: dict[bytes, int] = {}
+
+    def of(self, subject: bytes) -> int:
+        """The partition, 0 to partitions - 1."""
+        found = self._known.get(subject)
+        if found is None:
+            if len(self._known) >= MOST_SUBJECTS:
+                self._known.clear()
+            found = self._known[subject] = (murmur2(subject) & 0x7FFFFFFF) % self.partitions
+        return found
+
+
+class Stamper:
+    """Stamps the records of one source partition; under `Order.RECORDED` it remembers the last recorded time.
+
+    Args:
+        mark: What the last commit of the partition said.
+    """
+
+    def __init__(self, source: SourceTopic, partition: int, router: Router, mark: Mark) -> None:
+        self.source = source
+        self.partition = partition
+        self.mark = mark
+        self._router = router
+        self._instants = Instants()
+        self._lead = f"{source.logical}|{partition}|{source.incarnation}|".encode()
+
+    def stamp(self, records: Sequence[Any], into: dict[int, list[JournalRecord]]) -> None:
+        """Put the records into their journal partitions' lists, in order."""
+        if self.source.order is Order.RECORDED:
+            self._stamp_recorded(records, into)
+            return
+        lead = self._lead
+        for record in records:
+            self._route(record, b"%b%d|%d|w" % (lead, record.offset, record.timestamp), into)
+
+    def _stamp_recorded(self, records: Sequence[Any], into: dict[int, list[JournalRecord]]) -> None:
+        last, ended = self.mark
+        for record in records:
+            fields = dict(record.headers)
+            end = fields.get(END)
+            ended = end is not None
+            given = _number(end) if end is not None else _recorded(fields, record.value, self._instants)
+            if given is not None and (last is None or given > last):
+                last = given
+            if not ended:
+                self._route(record, b"%b%d|%d|r" % (self._lead, record.offset, last or 0), into)
+        self.mark = Mark(last, ended)
+
+    def _route(self, record: Any, coordinates: bytes, into: dict[int, list[JournalRecord]]) -> None:
+        headers: Headers = record.headers
+        subject = subject_of(headers, record.value)
+        kept = [header for header in headers if not header[0].startswith(RESERVED)]
+        kept.append((SOURCE, coordinates))
+        router = self._router
+        where = self.partition % router.partitions if subject is None else router.of(subject)
+        journal = into.get(where)
+        if journal is None:
+            journal = into[where] = []
+        journal.append((subject, record.value, kept))
+
+
+class _Recorded(msgspec.Struct):
+    recordedtime: str
+
+
+_RECORDED = msgspec.json.Decoder(_Recorded)
+
+
+def _recorded(fields: dict[str, bytes], value: bytes | None, instants: Instants) -> int | None:
+    """The record's own recorded time, UTC ms; None when it has none that can be read."""
+    try:
+        if "ce_specversion" in fields:
+            return instants.parse(fields["ce_recordedtime"].decode())
+        return instants.parse(_RECORDED.decode(value or b"").recordedtime)
+    except (KeyError, ValueError, RecursionError):
+        return None
+
+
+def _number(text: bytes) -> int | None:
+    return int(text) if text.isdigit() else None
+
+
+class Tick(NamedTuple):
+    """What a tick says; see `stream.domain.events.Tick`."""
+
+    clock: dict[str, int]
+    idle: list[str]
+
+    def record(self) -> JournalRecord:
+        """The journal record of this tick, the same bytes for the same tick."""
+        value = msgspec.json.encode({"clock": self.clock, "idle": sorted(self.idle)}, order="deterministic")
+        return None, b"", [(TICK, value)]

@@ -1,0 +1,123 @@
+"""Ends a worker that has work and makes no progress: a dead fetcher, a hung task, a group left in silence.
+
+Rule: looks from outside (ends asked by another connection), so that what is broken cannot hide itself. Never fires
+because the broker is away: then there are no ends, and a restart would not help.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from aiokafka.errors import KafkaError
+from faust.types import TP
+
+from stream.shell.kafka.failstop import stop
+from stream.shell.kafka.offsets import Offsets
+from stream.shell.kafka.plan import Plan
+from stream.shell.kafka.telemetry import Telemetry
+
+RHYTHM = 2.0
+HEARTBEAT = 0.25
+
+
+class Moved(NamedTuple):
+    """How far a partition has come.
+
+    Attributes:
+        position: Everything before it is done.
+        steps: Anything that grows with progress inside one record (a large tick is worked off in slices).
+    """
+
+    position: int
+    steps: int = 0
+
+
+class Watch:
+    """When each partition last moved.
+
+    >>> watch = Watch(after=60.0)
+    >>> watch.stuck(0.0, {"a": Moved(5)}, {"a": 9}), watch.stuck(59.0, {"a": Moved(5)}, {"a": 9})
+    ([], [])
+    >>> watch.stuck(61.0, {"a": Moved(5)}, {"a": 9}), watch.stuck(62.0, {"a": Moved(6)}, {"a": 9})
+    (['a'], [])
+    >>> watch.stuck(200.0, {"a": Moved(9)}, {"a": 9})
+    []
+    """
+
+    def __init__(self, after: float) -> None:
+        self._after = after
+        self._known: dict[Any, tuple[Moved, float]] = {}
+
+    def stuck(self, now: float, progress: Mapping[Any, Moved], ends: Mapping[Any, int]) -> list[Any]:
+        """Partitions whose progress has not changed for too long although they have not reached their ends."""
+        known = {}
+        for tp, moved in progress.items():
+            before, since = self._known.get(tp, (moved, now))
+            waiting = moved.position < ends.get(tp, 0)
+            known[tp] = (moved, since if waiting and before == moved else now)
+        self._known = known
+        return [tp for tp, (_, since) in known.items() if now - since >= self._after]
+
+
+class Watchdog:
+    """Measures lag, stops the worker when it is stuck.
+
+    Args:
+        progress: Own partitions, live ones only.
+        logical: Name of a topic without the deployment prefix.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        offsets: Offsets,
+        telemetry: Telemetry,
+        progress: Callable[[], Mapping[TP, Moved]],
+        logical: Callable[[str], str],
+    ) -> None:
+        self._offsets = offsets
+        self._telemetry = telemetry
+        self._progress = progress
+        self._logical = logical
+        self._watch = Watch(plan.stuck_after)
+
+    async def run(self) -> None:
+        """Look for ever."""
+        while True:
+            await asyncio.sleep(RHYTHM)
+            try:
+                await self._look()
+            except (KafkaError, TimeoutError, OSError):
+                continue
+
+    async def _look(self) -> None:
+        progress = self._progress()
+        ends = flat(await self._offsets.ends(progress))
+        for tp, moved in progress.items():
+            self._telemetry.lag(self._logical(tp.topic), tp.partition, max(0, ends[tp] - moved.position))
+        stuck = self._watch.stuck(time.monotonic(), progress, ends)
+        if stuck:
+            # behind an open transaction nobody can read: that is waiting, not being stuck
+            stable = flat(await self._offsets.stable_ends(stuck))
+            for tp in stuck:
+                reached = progress[tp].position
+                if reached < stable[tp]:
+                    stop("no progress", topic=tp.topic, partition=tp.partition, position=reached, end=stable[tp])
+
+
+def flat(offsets: Mapping[str, Mapping[int, int]]) -> dict[TP, int]:
+    """By topic partition."""
+    return {TP(topic, p): offset for topic, of_topic in offsets.items() for p, offset in of_topic.items()}
+
+
+async def heartbeat(telemetry: Telemetry, buffered: Callable[[], Mapping[str, int]]) -> None:
+    """Measures how late the event loop wakes up, and what waits."""
+    while True:
+        asked = time.perf_counter()
+        await asyncio.sleep(HEARTBEAT)
+        telemetry.loop_lag(max(0.0, time.perf_counter() - asked - HEARTBEAT))
+        for stage, records in buffered().items():
+            telemetry.buffered(stage, records)

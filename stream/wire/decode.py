@@ -1,0 +1,276 @@
+"""Bytes to events: CloudEvents 1.0 in Kafka binary mode and as structured JSON.
+
+Rule: total. Whatever the bytes, the answer is an `Event` or a `Reject`, the same for the same bytes, and a reject's
+text never holds a value of the record. One fast way in for sound records; whatever it stumbles over is looked at
+again, slowly, to say what is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from stream.domain.events import Coordinates, Event, Order, Reject
+from stream.domain.reasons import RejectCode
+from stream.wire.checks import Checks
+from stream.wire.envelope import ENVELOPE, Attributes, Envelope, attributes, loose
+from stream.wire.instants import Instants
+from stream.wire.lines import RAW_MARK, from_line
+from stream.wire.payloads import typed
+from stream.wire.registry import REGISTRY, Entry, spoken
+
+_new: Any = tuple.__new__
+_SEQUENCED = Order.SEQUENCED
+
+Fields = Mapping[str, bytes] | Sequence[tuple[str, bytes]]
+
+
+class Decoder:
+    """Reads events; holds decoders and what it remembers of times and currencies, nothing of any customer.
+
+    Args:
+        prefix: Reverse-DNS prefix that event types may carry (``com.example``).
+        max_bytes: Longest data accepted.
+        ahead: How far an event's own time may lie after its recording, ms; beyond is FUTURE_STAMP.
+    """
+
+    def __init__(self, prefix: str = "", max_bytes: int = 262_144, ahead: int = 300_000) -> None:
+        self.max_bytes = max_bytes
+        self.ahead = ahead
+        self._types: dict[bytes | str, Entry] = {}
+        for name, entry in REGISTRY.items():
+            for word in spoken(name, prefix):
+                self._types[word] = self._types[word.encode()] = entry
+        self._sources: set[str] = set()
+        instants = Instants()
+        self._instants = instants.parse
+        self._minutes = instants.minutes
+        self._seconds = instants.seconds
+        self._fault = Checks().fault
+
+    def from_headers(self, headers: Fields, value: bytes | None, where: Coordinates) -> Event | Reject:
+        """An event in Kafka binary mode; a record without ``ce_specversion`` is taken as a structured one."""
+        fields = dict(headers)
+        try:
+            if fields["ce_specversion"] == b"1.0" and value is not None and len(value) <= self.max_bytes:
+                sequence = fields.get("ce_sequence")
+                event = self._event(
+                    self._types[fields["ce_type"]],
+                    fields["ce_id"].decode(),
+                    fields["ce_source"].decode(),
+                    fields["ce_subject"].decode(),
+                    fields["ce_time"].decode(),
+                    sequence.decode() if sequence is not None else "",
+                    value,
+                    where,
+                    fields.get("ce_kairosorigin"),
+                )
+                if event is not None:
+                    return event
+        except (KeyError, AttributeError, UnicodeDecodeError):
+            pass
+        if fields.get("ce_specversion") is None:
+            return self._structured(value, where, fields.get("ce_kairosorigin"))
+        if value is not None and len(value) > self.max_bytes:
+            return _oversize()
+        found = attributes(fields)
+        return found if isinstance(found, Reject) else self._slow(found, value, where)
+
+    def from_json(self, line: bytes, where: Coordinates) -> Event | Reject:
+        """A structured event, or a log line that holds a raw Kafka record (see `stream.wire.lines`)."""
+        if line.startswith(RAW_MARK):
+            unwrapped = from_line(line)
+            return self.from_headers(unwrapped.headers, unwrapped.value, where)
+        return self._structured(line, where, None)
+
+    def _structured(self, line: bytes | None, where: Coordinates, origin: bytes | None) -> Event | Reject:
+        if line is None:
+            return Reject(RejectCode.NOT_CLOUDEVENT, "$", "expected an event, got no value")
+        if len(line) <= self.max_bytes:
+            try:
+                seen: Envelope = ENVELOPE.decode(line)
+                if seen.specversion == "1.0" and (line.isascii() or line.decode()):
+                    event = self._event(
+                        self._types[seen.type],
+                        seen.id,
+                        seen.source,
+                        seen.subject,
+                        seen.time,
+                        seen.sequence,
+                        bytes(seen.data),
+                        where,
+                        origin or seen.kairosorigin,
+                    )
+                    if event is not None:
+                        return event
+            except (KeyError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                pass
+        return self._structured_slow(line, where, origin)
+
+    def _structured_slow(self, line: bytes, where: Coordinates, origin: bytes | None) -> Event | Reject:
+        found = loose(line)
+        if isinstance(found, Reject):
+            return _oversize() if len(line) > self.max_bytes else found
+        fields, data = found
+        if data is not None and len(data) > self.max_bytes:
+            return _oversize()
+        if isinstance(fields, Reject):
+            return fields
+        return self._slow(fields._replace(origin=origin or fields.origin), data, where)
+
+    def _event(
+        self,
+        entry: Entry,
+        ident: str,
+        source: str,
+        subject: str,
+        time: str,
+        sequence: str,
+        value: bytes,
+        where: Coordinates,
+        origin: bytes | str | None,
+    ) -> Event | None:
+        """The fast way; None when anything at all is out of the ordinary."""
+        if not (
+            0 < len(subject) <= 128
+            and subject.isprintable()
+            and 0 < len(ident) <= 256
+            and ident.isprintable()
+            and (source in self._sources or self._admit(source))
+            and (not sequence or _word(sequence))
+        ):
+            return None
+        topic, partition, _, offset, recorded, order = where
+        try:
+            cut = -1 if time[-1:] == "Z" else -6
+            at = self._minutes.get(time[:17] + time[cut:])
+            within = self._seconds.get(time[17:cut])
+            at = self._instants(time) if at is None or within is None else at + within
+            data = entry.decoder.decode(value)
+            if not value.isascii():
+                value.decode()
+        except (ValueError, msgspec.DecodeError, RecursionError):
+            return None
+        if at > recorded + self.ahead or not entry.supported or self._fault(entry, data) is not None:
+            return None
+        if origin is not None:
+            place = _given(origin, where)
+        else:
+            place = f"{topic}:{offset}" if order is _SEQUENCED else f"{topic}/{partition}@{offset}"
+        return _new(  # type: ignore[no-any-return]
+            Event, (entry.name, subject, at, recorded, ident, source, sequence, data, topic, place, 0)
+        )
+
+    def _admit(self, source: str) -> bool:
+        """Whether a source's name is sound; remembers those that are, since they are few."""
+        sound = _word(source)
+        if sound and len(self._sources) < 10_000:
+            self._sources.add(source)
+        return sound
+
+    def _slow(self, seen: Attributes, value: bytes | None, where: Coordinates) -> Event | Reject:
+        """The same judgement, attribute by attribute, with the reason."""
+        if seen.specversion != "1.0":
+            return Reject(RejectCode.NOT_CLOUDEVENT, "$.specversion", "expected specversion 1.0")
+        for name in ("id", "source", "type", "subject", "time"):
+            if getattr(seen, name) is None:
+                return Reject(RejectCode.MISSING_FIELD, f"$.{name}", "required attribute is missing")
+        entry = self._types.get(seen.type or "")
+        if entry is None:
+            return Reject(RejectCode.UNKNOWN_TYPE, "$.type", "expected a type of the registry with its major version")
+        if not entry.supported:
+            return Reject(RejectCode.UNSUPPORTED, "$.type", "known, but not supported by this version")
+        for name in ("subject", "id", "source", "sequence"):
+            most = 128 if name == "subject" else 256
+            if (text := getattr(seen, name)) is not None and (text or name != "sequence") and not _word(text, most):
+                return Reject(RejectCode.BAD_VALUE, f"$.{name}", f"expected 1 to {most} printable characters")
+        try:
+            at = self._instants(seen.time or "")
+        except ValueError as error:
+            return Reject(RejectCode.BAD_VALUE, "$.time", _time_text(error))
+        return self._payload(entry, seen, at, value, where)
+
+    def _payload(
+        self, entry: Entry, seen: Attributes, at: int, value: bytes | None, where: Coordinates
+    ) -> Event | Reject:
+        if value is None:
+            return Reject(RejectCode.MISSING_FIELD, "$.data", "required attribute is missing")
+        read = typed(entry, value)
+        if isinstance(read, Reject):
+            return read
+        data, unknown = read
+        if (wrong := self._fault(entry, data)) is not None:
+            return Reject(*wrong)
+        if at > where.recorded + self.ahead:
+            return Reject(RejectCode.FUTURE_STAMP, "$.time", f"expected at most {self.ahead} ms after its recording")
+        return Event(
+            type=entry.name,
+            subject=seen.subject or "",
+            at=at,
+            recorded=where.recorded,
+            id=seen.id or "",
+            source=seen.source or "",
+            sequence=seen.sequence or "",
+            data=data,
+            topic=where.topic,
+            origin=_given(seen.origin, where),
+            unknown=unknown,
+        )
+
+
+def origin_text(where: Coordinates) -> str:
+    """Human coordinates, for evidence.
+
+    >>> origin_text(Coordinates("in.txn", 3, 0, 1187, 0, Order.WALL))
+    'in.txn/3@1187'
+    """
+    if where.order is _SEQUENCED:
+        return f"{where.topic}:{where.offset}"
+    return f"{where.topic}/{where.partition}@{where.offset}"
+
+
+def _given(origin: bytes | str | None, where: Coordinates) -> str:
+    """What the publisher of an old log stamped; our own coordinates when that is absent or unreadable."""
+    if isinstance(origin, bytes):
+        origin = origin.decode(errors="replace")
+    return origin if origin and _word(origin) else origin_text(where)
+
+
+def _word(text: str, most: int = 256) -> bool:
+    return 0 < len(text) <= most and text.isprintable()
+
+
+def _oversize() -> Reject:
+    return Reject(RejectCode.OVERSIZE, "$.data", "longer than the configured limit")
+
+
+def _time_text(error: ValueError) -> str:
+    text = str(error)
+    return text if text.startswith("expected") else "expected a date that exists"
+
+
+def subject_of(headers: Fields, value: bytes | None) -> bytes | None:
+    """The subject as bytes, for routing; None when it cannot be read. Never raises, judges nothing."""
+    found = dict(headers).get("ce_subject")
+    if found is not None:
+        return found or None
+    return loose_subject(value)
+
+
+def loose_subject(value: bytes | None) -> bytes | None:
+    """The subject of a structured event."""
+    if not value:
+        return None
+    try:
+        return _SUBJECT.decode(value).subject.encode() or None
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return None
+
+
+class _Subject(msgspec.Struct):
+    subject: str
+
+
+_SUBJECT = msgspec.json.Decoder(_Subject)
