@@ -13,7 +13,7 @@ import msgspec
 from stream.domain.days import Calendar
 from stream.domain.facts import Role
 from stream.domain.money import Rates, minor
-from stream.engine.filters import every, getter
+from stream.engine.filters import every, optional
 from stream.engine.folding import Aum, Feature, Fold, History, Tap, WindowSum
 from stream.engine.row import row_type
 from stream.engine.rules import Bound, Listener, Telling, Template
@@ -37,6 +37,7 @@ class Plan(NamedTuple):
 
     spec: PackSpec
     digest: str
+    lateness: int
     calendar: Calendar
     rates: Rates
     features: dict[str, Feature]
@@ -45,6 +46,7 @@ class Plan(NamedTuple):
     folds: dict[str, tuple[tuple[Feature, Fold], ...]]
     listening: dict[str, tuple[Bound, ...]]
     handled: frozenset[str]
+    balances: tuple[str, ...]
     row: type[Any]
 
 
@@ -55,19 +57,24 @@ def bind(pack: Pack) -> Plan:
     features = {name: binder.feature(name, each) for name, each in spec.features.items()}
     binder.features = features
     rules = tuple(binder.rule(name, each) for name, each in spec.rules.items())
+    timed = tuple(rule for rule in rules if rule.waits)
+    for place, rule in enumerate(timed):
+        rule.place = place
     folds = _index((kind, (feature, fold)) for feature in features.values() for kind, fold in feature.folds.items())
     listening = _index((kind, rule) for rule in rules for kind in rule.listeners)
     return Plan(
         spec=spec,
         digest=pack.digest,
+        lateness=spec.lateness,
         calendar=binder.calendar,
         rates=binder.rates,
         features=features,
         rules=rules,
-        timed=tuple(rule for rule in rules if rule.waits),
+        timed=timed,
         folds=folds,
         listening=listening,
         handled=frozenset({*folds, *listening, *PERMISSIONS, ARREARS}),
+        balances=tuple(feature.slot for feature in features.values() if isinstance(feature, Aum)),
         row=row_type({**_states(features.values()), **{rule.slot: rule.mechanism.state for rule in rules}}),
     )
 
@@ -188,4 +195,4 @@ def _telling(emit: words.Emit) -> Telling:
 
 
 def _getter(path: str | None) -> Any:
-    return getter(path) if path else None
+    return optional(path) if path else None

@@ -25,10 +25,11 @@ class Customer:
         due: Not later than the next deadline (lateness included) or held event; exact after `next_due`.
     """
 
-    __slots__ = ("due", "plan", "row", "subject")
+    __slots__ = ("_deadlines", "due", "plan", "row", "subject")
 
     def __init__(self, plan: Plan, subject: str, row: Row, due: int) -> None:
         self.plan, self.subject, self.row, self.due = plan, subject, row, due
+        self._deadlines: list[int] = []
 
     def amount(self, feature: str, day: int) -> int:
         """`Read.amount`."""
@@ -79,29 +80,38 @@ class Customer:
         facts.append(fact)
         facts.sort(key=lambda each: (each.at, each.origin))
 
-    def deadline(self, rule: Bound) -> int:
-        """When a rule's next deadline counts as passed: lateness after it."""
+    def deadlines(self) -> list[int]:
+        """By place, when each waiting rule's next deadline counts as passed: lateness after it."""
+        if not self._deadlines:
+            self._deadlines = [self._deadline(rule) for rule in self.plan.timed]
+        return self._deadlines
+
+    def renew(self, rule: Bound) -> int:
+        """A waiting rule's state has changed: its next deadline, worked out anew."""
+        deadline = self.deadlines()[rule.place] = self._deadline(rule)
+        if deadline < self.due:
+            self.due = deadline
+        return deadline
+
+    def _deadline(self, rule: Bound) -> int:
         state = getattr(self.row, rule.slot)
         if state is None:
             return NEVER
         due = rule.mechanism.due(state)
-        return due + self.plan.spec.lateness if due < NEVER else NEVER
+        return due + self.plan.lateness if due < NEVER else NEVER
 
     def next_due(self) -> int:
         """The earliest of all deadlines and held events, exactly."""
-        due = self.row.inbox[0].recorded if self.row.inbox else NEVER
-        for rule in self.plan.timed:
-            deadline = self.deadline(rule)
-            if deadline < due:
-                due = deadline
-        self.due = due
-        return due
+        self.due = min(self.deadlines(), default=NEVER)
+        if self.row.inbox and self.row.inbox[0].recorded < self.due:
+            self.due = self.row.inbox[0].recorded
+        return self.due
 
     def prune(self) -> None:
         """Forget balances of dates that no rule can still ask for."""
-        for feature in self.plan.features.values():
-            state = getattr(self.row, feature.slot)
-            if isinstance(state, balances.Balances):
+        for slot in self.plan.balances:
+            state = getattr(self.row, slot)
+            if state is not None and balances.prunable(state):
                 balances.prune(state, self._floor())
 
     def _floor(self) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 from stream.packs.spec import Where
@@ -16,17 +17,31 @@ Getter = Callable[[Any], Any]
 
 
 def getter(path: str) -> Getter:
-    """Value of a dotted field path; None where any part is absent."""
+    """Value of a dotted field path that the type has; None where a part is absent."""
     names = path.split(".")
     if len(names) == 1:
-        name = names[0]
-        return lambda data: getattr(data, name, None)
+        return attrgetter(path)
+    if len(names) == 2:
+        outer, inner = map(attrgetter, names)
+        return lambda data: None if (part := outer(data)) is None else inner(part)
+
+    def walk(data: Any) -> Any:
+        for name in names:
+            if data is None:
+                return None
+            data = getattr(data, name)
+        return data
+
+    return walk
+
+
+def optional(path: str) -> Getter:
+    """The same for a field that not every type a rule listens to has."""
+    names = path.split(".")
 
     def walk(data: Any) -> Any:
         for name in names:
             data = getattr(data, name, None)
-            if data is None:
-                return None
         return data
 
     return walk
@@ -36,11 +51,11 @@ def predicate(where: Where) -> Predicate:
     """One condition."""
     get = getter(where.field)
     if where.any_of is not None:
-        allowed = frozenset(where.any_of)
-        return lambda data: _word(get(data)) in allowed
+        allowed = _values(where.any_of)
+        return lambda data: get(data) in allowed
     if where.none_of is not None:
-        barred = frozenset(where.none_of)
-        return lambda data: (value := get(data)) is not None and _word(value) not in barred
+        barred = _values((*where.none_of, None))
+        return lambda data: get(data) not in barred
     if where.present is not None:
         wanted = where.present
         return lambda data: (get(data) is not None) is wanted
@@ -57,16 +72,23 @@ def every(conditions: list[Where]) -> Predicate | None:
     tests = [predicate(where) for where in conditions]
     if not tests:
         return None
-    if len(tests) == 1:
-        return tests[0]
-    return lambda data: all(test(data) for test in tests)
+    holds = tests[-1]
+    for test in reversed(tests[:-1]):
+        holds = _both(test, holds)
+    return holds
 
 
-def _word(value: Any) -> Any:
-    """Packs write everything as text: true and 5 are ``true`` and ``5`` there."""
-    if value is True or value is False:
-        return "true" if value else "false"
-    return str(value) if isinstance(value, int) else value
+def _both(one: Predicate, other: Predicate) -> Predicate:
+    return lambda data: one(data) and other(data)
+
+
+def _values(words: tuple[str | None, ...]) -> frozenset[Any]:
+    """Packs write everything as text: ``true`` and ``5`` also stand for true and 5."""
+    values: set[Any] = set(words)
+    values |= {True} if "true" in values else set()
+    values |= {False} if "false" in values else set()
+    values |= {int(word) for word in words if word is not None and word.isdecimal()}
+    return frozenset(values)
 
 
 def _number(value: Any) -> Decimal | None:

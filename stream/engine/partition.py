@@ -138,6 +138,7 @@ class Partition:
 
     def _fresh(self, entry: Entry) -> bool:
         """Whether these source coordinates come for the first time."""
+        self._work.counts["read", entry.where.topic if entry.where is not None else ""] += 1
         if entry.where is None or entry.where.order is Order.SEQUENCED:
             return True
         if entry.where.offset <= self._high.get(entry.source, -1):
@@ -149,7 +150,6 @@ class Partition:
 
     def _admit(self, work: Work, entry: Entry) -> None:
         item, where = entry.item, entry.where
-        work.counts["read", where.topic if where is not None else ""] += 1
         if where is not None:
             self._order = where.order
             if where.order is Order.SEQUENCED and where.recorded - 1 > self._clock.floor:
@@ -216,8 +216,7 @@ class Partition:
             head = customer.row.inbox[0].recorded if customer.row.inbox else NEVER
             head = head if head <= release else NEVER
             chosen, due = None, head
-            for rule in self._plan.timed:
-                deadline = customer.deadline(rule)
+            for rule, deadline in zip(self._plan.timed, customer.deadlines(), strict=True):
                 if deadline < due and deadline <= clock.of(rule.topics):
                     chosen, due = rule, deadline
             if chosen is not None:
@@ -239,8 +238,8 @@ class Partition:
             return
         if customer.row.inbox:
             self._set(customer.subject, customer.row.inbox[0].recorded, RELEASE, latest)
-        for rule in self._plan.timed:
-            self._set(customer.subject, customer.deadline(rule), rule.topics, latest)
+        for rule, deadline in zip(self._plan.timed, customer.deadlines(), strict=True):
+            self._set(customer.subject, deadline, rule.topics, latest)
 
     def _set(self, subject: str, due: int, topics: tuple[str, ...], latest: int) -> None:
         if due > latest:

@@ -59,9 +59,22 @@ class Bound:
     Attributes:
         topics: The source topics whose clocks its deadlines wait for.
         waits: False when nothing of it can ever be due.
+        place: Its place among the rules that wait.
     """
 
-    __slots__ = ("_amount", "_key", "_label", "listeners", "mechanism", "name", "slot", "tellings", "topics", "waits")
+    __slots__ = (
+        "_amount",
+        "_key",
+        "_label",
+        "listeners",
+        "mechanism",
+        "name",
+        "place",
+        "slot",
+        "tellings",
+        "topics",
+        "waits",
+    )
 
     def __init__(
         self,
@@ -77,6 +90,7 @@ class Bound:
     ) -> None:
         self.name, self.slot, self.mechanism, self.listeners = name, f"r_{name}", mechanism, listeners
         self.tellings, self.topics, self.waits = tellings, topics, waits
+        self.place = 0
         self._amount, self._key, self._label = amount, key, label
 
     def fact(self, seen: Seen) -> Fact | None:

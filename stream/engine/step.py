@@ -45,14 +45,17 @@ def tell(work: Work, customer: Customer, rule: Bound, seen: Seen, now: int) -> N
     fact = rule.fact(seen)
     if fact is None:
         return
-    state, mechanism = customer.state_of(rule), rule.mechanism
-    if fact.at >= mechanism.due(state):
+    if rule.waits and fact.at + work.plan.lateness >= customer.deadlines()[rule.place]:
         work.trace(customer, rule.name, "deferred", seen.event.origin)
         customer.defer(rule, fact)
         return
-    decide(work, customer, rule, mechanism.tell(state, fact, customer), now)
+    signals = rule.mechanism.tell(customer.state_of(rule), fact, customer)
     if rule.waits:
-        customer.due = min(customer.due, mechanism.due(state) + work.plan.spec.lateness)
+        customer.renew(rule)
+        if seen.event.recorded > fact.at + work.plan.lateness:
+            work.counts["late", rule.name] += 1
+    if signals:
+        decide(work, customer, rule, signals, now)
 
 
 def fire(work: Work, customer: Customer, rule: Bound, now: int) -> None:
@@ -65,6 +68,7 @@ def fire(work: Work, customer: Customer, rule: Bound, now: int) -> None:
         decide(work, customer, rule, mechanism.tell(state, facts.pop(0), customer), now)
     if not facts:
         customer.row.deferred.pop(rule.name, None)
+    customer.renew(rule)
 
 
 def decide(work: Work, customer: Customer, rule: Bound, signals: tuple[Signal, ...], now: int) -> None:

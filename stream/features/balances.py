@@ -80,6 +80,16 @@ def used(state: Balances, day: int) -> list[Entry]:
     return entries
 
 
+def prunable(state: Balances) -> bool:
+    """Whether there is anything to prune at all."""
+    for account in state.accounts.values():
+        for by_product in (account.posted, account.closed):
+            for series in by_product.values():
+                if len(series) > 1:
+                    return True
+    return False
+
+
 def prune(state: Balances, before: int) -> None:
     """Forget what no date from ``before`` on can ask for."""
     for account in state.accounts.values():

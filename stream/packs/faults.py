@@ -8,47 +8,50 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 
 class LintCode(StrEnum):
-    """Stable codes; tools may match on them."""
+    """Stable codes; tools may match on them. `MEANINGS` says what each means."""
 
     SYNTAX = "SYNTAX"
-    """Not YAML or TOML, or a key written twice."""
     UNKNOWN_FIELD = "UNKNOWN_FIELD"
-    """A field that the pack's format, or an event type, does not have."""
     MISSING_FIELD = "MISSING_FIELD"
-    """A field that must be there."""
     BAD_VALUE = "BAD_VALUE"
-    """A value of the wrong kind or outside its limits, or one that an event's field can never have."""
     BAD_BANDS = "BAD_BANDS"
-    """Bands that do not ascend, or zones around them that overlap."""
     BAD_ZONE = "BAD_ZONE"
-    """A time zone that does not exist."""
     BAD_CURRENCY = "BAD_CURRENCY"
-    """A currency or a rate that cannot be used."""
     UNKNOWN_TYPE = "UNKNOWN_TYPE"
-    """An event type that is not in the registry, or not supported."""
     UNKNOWN_INPUT = "UNKNOWN_INPUT"
-    """The name of a list under `inputs` that is not there."""
     UNKNOWN_FEATURE = "UNKNOWN_FEATURE"
-    """A feature that is not declared, or is of the wrong kind for its use."""
     UNKNOWN_TRIGGER = "UNKNOWN_TRIGGER"
-    """A trigger type that is not in the contract."""
     UNKNOWN_MOMENT = "UNKNOWN_MOMENT"
-    """A moment that the mechanism never signals, or a stage that nothing tells."""
     UNKNOWN_FACT = "UNKNOWN_FACT"
-    """A fact that the moment does not have."""
     UNKNOWN_DETAIL = "UNKNOWN_DETAIL"
-    """A payload field that the trigger type does not have, or that cannot hold that fact."""
     MESSAGE = "MESSAGE"
-    """A message whose braces do not match, or that shows no figure."""
     UNUSED = "UNUSED"
-    """Something declared that nothing uses."""
     NO_SCENARIO = "NO_SCENARIO"
-    """A trigger type without a scenario in which it fires, or in which it stays silent."""
 
+
+MEANINGS: Final = {
+    LintCode.SYNTAX: "not YAML or TOML, or a key written twice",
+    LintCode.UNKNOWN_FIELD: "a field that the pack's format, or an event type, does not have",
+    LintCode.MISSING_FIELD: "a field that must be there",
+    LintCode.BAD_VALUE: "a value of the wrong kind or outside its limits, or one that an event's field can never have",
+    LintCode.BAD_BANDS: "bands that do not ascend, or zones around them that overlap",
+    LintCode.BAD_ZONE: "a time zone that does not exist",
+    LintCode.BAD_CURRENCY: "a currency or a rate that cannot be used",
+    LintCode.UNKNOWN_TYPE: "an event type that is not in the registry, or not supported",
+    LintCode.UNKNOWN_INPUT: "the name of a list under `inputs` that is not there",
+    LintCode.UNKNOWN_FEATURE: "a feature that is not declared, or is of the wrong kind for its use",
+    LintCode.UNKNOWN_TRIGGER: "a trigger type that is not in the contract",
+    LintCode.UNKNOWN_MOMENT: "a moment that this rule never signals",
+    LintCode.UNKNOWN_FACT: "a fact that the moment does not have",
+    LintCode.UNKNOWN_DETAIL: "a payload field that the trigger type does not have, or that cannot hold that fact",
+    LintCode.MESSAGE: "a message whose braces do not match, or that shows no figure",
+    LintCode.UNUSED: "something declared that nothing uses",
+    LintCode.NO_SCENARIO: "a trigger type without a scenario in which it fires, or in which it stays silent",
+}
 
 SOFT = frozenset({LintCode.UNUSED, LintCode.NO_SCENARIO})
 """What `kairos lint` reports and a worker nevertheless starts with."""

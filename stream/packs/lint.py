@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import pairwise
 from string import Formatter
 from zoneinfo import ZoneInfo
 
@@ -77,7 +78,7 @@ def _ladder(spec: PackSpec, rule: words.LadderRule, path: Path) -> Found:
         yield (*path, "approaching", "within"), LintCode.BAD_BANDS, text
     below, above = max(near.within if near else 0, rule.hysteresis), risk.within if risk else 0
     levels = [Decimal(band.at) for band in rule.bands]
-    for place, (low, high) in enumerate(zip(levels, levels[1:], strict=False)):
+    for place, (low, high) in enumerate(pairwise(levels)):
         if low < high and high * (ONE - below) <= low * (ONE + above):
             text = f"the zones of {rule.bands[place].name!r} and {rule.bands[place + 1].name!r} overlap"
             yield (*path, "bands", place + 1), LintCode.BAD_BANDS, text

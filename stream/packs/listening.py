@@ -154,7 +154,6 @@ class Listening:
             elif field is not None and field.kind not in kinds:
                 yield path, LintCode.BAD_VALUE, f"expected {kinds[0]}, but {name!r} of {kind} is {field.kind}"
 
-
     def _there(self, inputs: Inputs, name: str, path: Path) -> Found:
         """A field that names an episode is in every event that opens one: required, or asked for by a condition."""
         for each in self.resolved(inputs):

@@ -40,8 +40,8 @@ def shaped(model: type[M], source: Source) -> tuple[M | None, tuple[Fault, ...]]
     try:
         return model.model_validate(source.data), ()
     except ValidationError as error:
-        found = [_fault(model, source, each) for each in error.errors(include_url=False) if not _other_branch(source, each)]
-        return None, tuple(dict.fromkeys(found))
+        found = [each for each in error.errors(include_url=False) if not _other_branch(source.data, each)]
+        return None, tuple(dict.fromkeys(_fault(model, source, each) for each in found))
 
 
 def _fault(model: type[BaseModel], source: Source, error: ErrorDetails) -> Fault:
@@ -92,31 +92,24 @@ def _got(value: object) -> str:
 def _path(data: Any, loc: tuple[int | str, ...]) -> Path:
     """The place in the data: pydantic also names the branches of unions, which no text has."""
     path: Path = ()
-    for place, step in enumerate(loc):
-        last = place == len(loc) - 1
-        if isinstance(data, dict) and step in data:
+    for step in loc[:-1]:
+        if _has(data, step):
             path, data = (*path, step), data[step]
-        elif isinstance(data, list) and isinstance(step, int) and step < len(data):
-            path, data = (*path, step), data[step]
-        elif last and isinstance(data, dict) and not _is_branch(step):
-            path = (*path, step)
-    return path
+    return (*path, loc[-1]) if loc and (isinstance(data, dict) or _has(data, loc[-1])) else path
 
 
-def _is_branch(step: int | str) -> bool:
-    return step == "[key]" or step in ("str", "ladder") or (isinstance(step, str) and "[" in step)
+def _has(data: Any, step: int | str) -> bool:
+    return step in data if isinstance(data, dict) else isinstance(data, list) and isinstance(step, int) and step < len(data)
 
 
-def _other_branch(source: Source, error: ErrorDetails) -> bool:
-    """A value that may be a text or a list is judged as both; only the judgement of what it is counts."""
-    value: Any = source.data
-    for step in _path(source.data, error["loc"]):
-        if isinstance(value, (dict, list)):
-            value = value[step] if isinstance(value, list) or step in value else None  # type: ignore[index]
-    kind, loc = error["type"], error["loc"]
-    if kind == "string_type" and loc[-1] == "str":
-        return isinstance(value, list)
-    return kind == "list_type" and str(loc[-1]).startswith("list[") and isinstance(value, str)
+def _other_branch(data: Any, error: ErrorDetails) -> bool:
+    """A value that may be a list or the name of one is judged as both; only the judgement of what it is counts."""
+    for step in error["loc"]:
+        if _has(data, step):
+            data = data[step]
+    branch = str(error["loc"][-1]) if error["loc"] else ""
+    wrong_text = error["type"] == "string_type" and branch == "str"
+    return wrong_text or (error["type"] == "list_type" and branch.startswith("list[") and isinstance(data, str))
 
 
 def _fields(model: type[BaseModel], data: Any, path: Path) -> list[str]:
@@ -125,7 +118,8 @@ def _fields(model: type[BaseModel], data: Any, path: Path) -> list[str]:
     for step in path:
         found = [inner for each in found for kind in _kinds(each, data) for inner in _inside(kind, step)]
         data = data[step] if isinstance(data, (dict, list)) else None  # type: ignore[index]
-    models = [kind for each in found for kind in _kinds(each, data) if isinstance(kind, type) and issubclass(kind, BaseModel)]
+    kinds = [kind for each in found for kind in _kinds(each, data)]
+    models = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
     return [info.alias or name for each in models for name, info in each.model_fields.items()]
 
 

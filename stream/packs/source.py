@@ -70,7 +70,8 @@ for _kind, _pattern, _first in (
     ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", "-+.0123456789"),
     ("merge", r"<<", "<"),
 ):
-    _Core.add_implicit_resolver(_TAG + _kind, re.compile(rf"^(?:{_pattern})$"), [*_first, *([""] if _kind == "null" else [])])
+    _firsts = [*_first, ""] if _kind == "null" else [*_first]
+    _Core.add_implicit_resolver(_TAG + _kind, re.compile(rf"^(?:{_pattern})$"), _firsts)
 
 
 def _yaml(name: str, text: str) -> tuple[Source, tuple[Fault, ...]]:
@@ -186,5 +187,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat(" ", "seconds" if value.second else "minutes")
     return value.isoformat() if isinstance(value, date | time) else value
-
-

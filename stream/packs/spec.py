@@ -40,7 +40,7 @@ def _decimal(value: object) -> object:
         return str(value)
     if isinstance(value, str) and re.fullmatch(r"-?\d{1,15}(\.\d{1,6})?", value):
         return value
-    raise ValueError("expected a decimal as text, such as \"2000.00\"")
+    raise ValueError('expected a decimal as text, such as "2000.00"')
 
 
 def _word(value: object) -> object:

@@ -33,8 +33,11 @@ _LADDER: Final[Facts] = {
     "from": Fact(TEXT, "the band left, or stood in; none below the first", optional=True),
     "to": Fact(TEXT, "the band entered, or in sight; none below the first", optional=True),
     "level": Fact(MONEY, "the threshold in question"),
-    "gap": Fact(MONEY, "approaching: what is missing; upgraded: what the next band takes (0 at the top); "
-                "at_risk: what is left above; downgraded: what fell short"),
+    "gap": Fact(
+        MONEY,
+        "approaching: what is missing; upgraded: what the next band takes (0 at the top); "
+        "at_risk: what is left above; downgraded: what fell short",
+    ),
     "dwell_days": Fact(NUMBER, "dates in the zone, or since the threshold was crossed"),
     "velocity_per_day": Fact(MONEY, "mean of the velocity feature a date; none when the rule names none", optional=True),
     "eta_days": Fact(NUMBER, "dates until the gap is closed at that pace; none when it never is", optional=True),
@@ -99,7 +102,7 @@ def moments(rule: RuleSpec) -> dict[str, Facts]:
     if isinstance(rule, CountRule):
         names = [target.moment for target in rule.targets]
         end = facts[ANY]["period_end"]._replace(optional=rule.period != "month")
-        return dict.fromkeys(names, {**facts[ANY], "period_end": end})
+        return {name: {**facts[ANY], "period_end": end} for name in names}
     return facts
 
 
@@ -148,7 +151,7 @@ def _fields(described: inspect.Type, prefix: str) -> dict[str, Field]:
     assert isinstance(described, inspect.StructType)
     for each in described.fields:
         kind, name = _plain(each.type), prefix + each.encode_name
-        if isinstance(kind, inspect.StructType) and kind.cls is not Money:
+        if isinstance(kind, inspect.StructType) and not issubclass(kind.cls, Money):
             found[name] = Field(Kind.OBJECT, (), each.required)
             found |= _fields(kind, name + ".")
         else:
@@ -187,8 +190,7 @@ def detail_kinds(trigger_type: str) -> dict[str, tuple[str, bool]]:
     described = inspect.type_info(TRIGGERS[trigger_type])
     assert isinstance(described, inspect.StructType)
     return {
-        each.encode_name: (_fact_kind(_plain(each.type)), isinstance(each.type, inspect.UnionType))
-        for each in described.fields
+        each.encode_name: (_fact_kind(_plain(each.type)), isinstance(each.type, inspect.UnionType)) for each in described.fields
     }
 
 

@@ -1,7 +1,7 @@
 """Whether this worker lives and whether it is ready, over HTTP from a thread of its own.
 
 Rule: liveness is about us, never about the broker: restarting a worker repairs no broker, and a restore costs time.
-A worker is alive while its event loop beats and no partition stands still in front of records that the broker shows.
+A worker is alive while its event loop beats and no partition it watches stands still before records that the broker shows.
 It is ready while it runs and restores nothing. The event loop never renders a page: 500 rules would hold it for 50 ms.
 """
 
@@ -122,10 +122,10 @@ class Health:
             if topic == JOURNAL and partition in self._restoring:
                 return
             last = self._watched.get((topic, partition))
-            if last is None or done != last.done or lag < max(1, last.lag) or self._blind(last, now):
+            if last is None or self._blind(last, now):
                 since = now
             else:
-                since = last.since
+                since = last.since if done == last.done and lag >= max(1, last.lag) else now
             self._watched[topic, partition] = _Watch(done, lag, since, now)
 
     def reassigned(self) -> None:

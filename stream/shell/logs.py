@@ -139,9 +139,7 @@ def _stack(trace: TracebackType | None) -> list[str]:
 
 def _place(frame: FrameType, line: int) -> str:
     """Module rather than file: no path of the machine in a log."""
-    return f"{frame.f_globals.get('__name__', 'unknown')}:{line} {frame.f_code.co_name}".replace("<", "(").replace(
-        ">", ")"
-    )
+    return f"{frame.f_globals.get('__name__', 'unknown')}:{line} {frame.f_code.co_name}".replace("<", "(").replace(">", ")")
 
 
 def _renderer(out: TextIO) -> Processor:

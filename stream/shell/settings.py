@@ -5,12 +5,10 @@ Rule: settings say where and how, packs say what and to whom; both are parsed on
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import re
-import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -20,6 +18,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from stream.domain.errors import ConfigError
+from stream.shell.written import did_you_mean, line_of, parsed, read
 from stream.wire.registry import SOURCES
 
 PREFIX = "KAIROS_"
@@ -59,81 +58,104 @@ class Settings(BaseSettings):
         env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True, allow_inf_nan=False
     )
 
-    brokers: str = Field("127.0.0.1:9092", min_length=1, description="Brokers to start from: host:port, comma between.")
+    brokers: str = Field(
+        default="127.0.0.1:9092", min_length=1, description="Brokers to start from: host:port, comma between."
+    )
     app_id: str = Field(
-        "kairos",
+        default="kairos",
         pattern=r"^[A-Za-z0-9._-]+$",
-        description="Consumer group, and first part of every transactional id. Two deployments on one cluster differ here.",
+        description="Consumer group, first part of transactional ids: two deployments on one cluster differ here.",
     )
     instance_id: str | None = Field(
-        None,
+        default=None,
         pattern=r"^[A-Za-z0-9._-]+$",
         description="This worker's own name, the same after a restart (static membership): short pauses after a kill.",
     )
-    pack: str = Field("retail_bank", min_length=1, description="Name of a pack that ships with Kairos, or its folder.")
+    pack: str = Field(
+        default="retail_bank", min_length=1, description="Name of a pack that ships with Kairos, or its folder."
+    )
     type_prefix: str = Field(
-        "", description="Reverse-DNS prefix that event types may carry: com.bank for com.bank.txn.entry.posted.v1."
+        default="",
+        description="Reverse-DNS prefix that event types may carry: com.bank for com.bank.txn.entry.posted.v1.",
     )
     clock: Clock = Field(
-        Clock.WALL, description="What moves time: wall, or recorded for an old log (its recordedtime, see `publish`)."
+        default=Clock.WALL,
+        description="What moves time: wall, or recorded for an old log (its recordedtime, see `publish`).",
     )
     incarnations: Annotated[dict[str, int], NoDecode] = Field(
-        {},
-        description="Number per source topic, raised when it was recreated or mirrored: in.txn=1,in.app=2; others are 0.",
+        default={},
+        description="Per source topic, raised when it was recreated or mirrored: in.txn=1,in.app=2; else 0.",
     )
 
     topic_prefix: str = Field(
-        "", pattern=TOPIC_PART, description="Put in front of every topic name: bank1. for example."
+        default="", pattern=TOPIC_PART, description="Put in front of every topic name: bank1. for example."
     )
     journal_partitions: int = Field(
-        8,
+        default=8,
         ge=1,
         le=1000,
         description="Partitions of journal, state, dlq and out.*: workers at most. Fixed once data is there.",
     )
     source_partitions: int = Field(
-        8, ge=1, le=1000, description="Partitions of in.* topics that Kairos creates itself."
+        default=8, ge=1, le=1000, description="Partitions of in.* topics that Kairos creates itself."
     )
-    replication_factor: int = Field(1, ge=1, le=9, description="Copies of every topic: 3 in production.")
-    source_retention_days: int = Field(7, ge=1, description="How long in.* topics keep records, days.")
+    replication_factor: int = Field(default=1, ge=1, le=9, description="Copies of every topic: 3 in production.")
+    source_retention_days: int = Field(default=7, ge=1, description="How long in.* topics keep records, days.")
     journal_retention_days: int = Field(
-        30,
+        default=30,
         ge=1,
         description="How long journal and dlq keep records, days: how far back a replay or an explanation reaches.",
     )
-    output_retention_days: int = Field(14, ge=1, description="How long out.* topics keep records, days.")
+    output_retention_days: int = Field(default=14, ge=1, description="How long out.* topics keep records, days.")
     max_event_bytes: int = Field(
-        262_144, ge=1024, le=900_000, description="An event with a larger value is a dead letter, OVERSIZE; bytes."
+        default=262_144,
+        ge=1024,
+        le=900_000,
+        description="An event with a larger value is a dead letter, OVERSIZE; bytes.",
     )
 
-    chunk: int = Field(4000, ge=1, le=100_000, description="Journal records that one transaction covers at most.")
-    commit_interval: float = Field(0.5, gt=0, le=60, description="Longest wait between two offset commits, s.")
+    chunk: int = Field(
+        default=4000, ge=1, le=100_000, description="Journal records that one transaction covers at most."
+    )
+    commit_interval: float = Field(default=0.5, gt=0, le=60, description="Longest wait between two offset commits, s.")
     session_timeout: float = Field(
-        10.0, ge=1, le=300, description="A worker silent for so long loses its partitions, s."
+        default=10.0, ge=1, le=300, description="A worker silent for so long loses its partitions, s."
     )
     transaction_timeout: float = Field(
-        30.0, ge=1, le=900, description="The broker aborts a transaction open longer, s."
+        default=30.0, ge=1, le=900, description="The broker aborts a transaction open longer, s."
     )
-    watchdog: float = Field(60.0, ge=5, description="A worker with work and no progress for so long ends itself, s.")
-    tick_interval: float = Field(1.0, gt=0, le=60, description="Time between two ticks, s.")
+    watchdog: float = Field(
+        default=60.0, ge=5, description="A worker with work and no progress for so long ends itself, s."
+    )
+    tick_interval: float = Field(default=1.0, gt=0, le=60, description="Time between two ticks, s.")
     tick_margin: int = Field(
-        100,
+        default=100,
         ge=0,
         le=60_000,
         description="A record may be stamped this much before it is visible: ticks stay behind it, ms.",
     )
-    idle_after: float = Field(5.0, gt=0, description="A source without backlog and news for so long counts as idle, s.")
+    idle_after: float = Field(
+        default=5.0, gt=0, description="A source without backlog and news for so long counts as idle, s."
+    )
 
-    metrics_host: str = Field("127.0.0.1", min_length=1, description="Address that metrics and health listen on.")
-    metrics_port: int = Field(9464, ge=0, le=65_535, description="Their port; 0 takes a free one.")
+    metrics_host: str = Field(
+        default="127.0.0.1", min_length=1, description="Address that metrics and health listen on."
+    )
+    metrics_port: int = Field(default=9464, ge=0, le=65_535, description="Their port; 0 takes a free one.")
 
-    security_protocol: Protocol = Field(Protocol.PLAINTEXT, description="PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL.")
-    sasl_mechanism: Mechanism = Field(Mechanism.SCRAM_SHA_512, description="PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.")
-    sasl_username: str | None = Field(None, min_length=1, description="Login name.")
-    sasl_password: SecretStr | None = Field(None, description="Its password; better in the environment than in a file.")
-    ssl_cafile: Path | None = Field(None, description="Certificates to trust (PEM); the system's when absent.")
-    ssl_certfile: Path | None = Field(None, description="Own certificate (PEM), where brokers want one.")
-    ssl_keyfile: Path | None = Field(None, description="Its key (PEM).")
+    security_protocol: Protocol = Field(
+        default=Protocol.PLAINTEXT, description="PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL."
+    )
+    sasl_mechanism: Mechanism = Field(
+        default=Mechanism.SCRAM_SHA_512, description="PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512."
+    )
+    sasl_username: str | None = Field(default=None, min_length=1, description="Login name.")
+    sasl_password: SecretStr | None = Field(
+        default=None, description="Its password; better in the environment than in a file."
+    )
+    ssl_cafile: Path | None = Field(default=None, description="Certificates to trust (PEM); the system's when absent.")
+    ssl_certfile: Path | None = Field(default=None, description="Own certificate (PEM), where brokers want one.")
+    ssl_keyfile: Path | None = Field(default=None, description="Its key (PEM).")
 
     @classmethod
     def settings_customise_sources(
@@ -205,16 +227,6 @@ class Settings(BaseSettings):
         return topic.removeprefix(self.topic_prefix)
 
 
-def did_you_mean(word: str, words: Iterable[str]) -> str:
-    """The end of a message: the nearest known word, or nothing.
-
-    >>> did_you_mean("brokrs", ["brokers", "pack"])
-    "; did you mean 'brokers'?"
-    """
-    near = difflib.get_close_matches(word, list(words), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
-
-
 def load(config: Path | None = None, **given: Any) -> Settings:
     """The settings of this process. Arguments win over the environment, the environment over the file.
 
@@ -249,22 +261,6 @@ def spoken(name: str) -> bool:
     return bool(os.environ.get(variable(name)))
 
 
-def read(path: Path) -> str:
-    """Text of the file."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read: {error}") from error
-
-
-def parsed(text: str, path: Path) -> dict[str, Any]:
-    """The file's table."""
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not TOML: {error}") from error
-
-
 def unknown(table: Mapping[str, Any], text: str, path: Path | None) -> list[str]:
     """Keys and variables that nobody reads: most likely misspelled, so never ignored."""
     known = {variable(name) for name in Settings.model_fields} | set(OTHERS)
@@ -279,12 +275,6 @@ def unknown(table: Mapping[str, Any], text: str, path: Path | None) -> list[str]
     return faults
 
 
-def line_of(key: str, text: str) -> int:
-    """The line of a TOML file where a key or a table of that name begins; 1 when it cannot be told."""
-    start = re.compile(rf"\s*(\[\s*)?[\"']?{re.escape(key)}[\"']?\s*[=\].]")
-    return next((number for number, line in enumerate(text.splitlines(), 1) if start.match(line)), 1)
-
-
 def place(fault: ErrorDetails, text: str, path: Path | None, given: Mapping[str, Any]) -> str:
     """Where the faulty value was written."""
     name = str(fault["loc"][0]) if fault["loc"] else ""
@@ -297,12 +287,8 @@ def place(fault: ErrorDetails, text: str, path: Path | None, given: Mapping[str,
 
 def wording(fault: ErrorDetails, where: str) -> str:
     """One fault in one line. Never shows the value: it may be a password."""
-    name = str(fault["loc"][0]) if fault["loc"] else ""
     inner = "".join(f".{part}" for part in fault["loc"][1:])
-    said = fault["msg"].removeprefix("Value error, ")
-    if name in Settings.model_fields and not fault["type"].startswith("value_error"):
-        return f"{where}{inner}: {said[:1].lower()}{said[1:]}"
-    return f"{where}{inner}: {said}"
+    return f"{where}{inner}: {fault['msg'].removeprefix('Value error, ')}"
 
 
 def described() -> list[tuple[str, str, str]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from stream.domain.days import DAY
-from stream.wire.jsonschema import DIALECT, PRINTABLE, STAMP
+from stream.wire.jsonschema import CONTROL, DIALECT, STAMP
 from stream.wire.outputs import FAMILIES, SUPPRESSED, TRIGGERS, topic_of
 from stream.wire.registry import MAJOR, REGISTRY, SOURCES
 
@@ -23,7 +23,7 @@ _KEYS = {
     "subject": {"type": "string", "minLength": 1, "maxLength": 128, "description": "Pseudonym of the customer."},
     "any": {"type": ["string", "null"], "description": "As it came in."},
 }
-_TEXT = {"type": "string", "minLength": 1, "maxLength": 256, "pattern": PRINTABLE}
+_TEXT = {"type": "string", "minLength": 1, "maxLength": 256, "not": {"pattern": CONTROL}}
 _STAMP = {"type": "string", "pattern": STAMP}
 
 
@@ -48,8 +48,6 @@ def document(version: str) -> Object:
         "operations": _operations(),
         "components": {"messages": _messages()},
     }
-
-
 
 
 def _key(name: str) -> str:

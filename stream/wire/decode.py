@@ -192,9 +192,7 @@ class Decoder:
             return Reject(RejectCode.BAD_VALUE, "$.time", _time_text(error))
         return self._payload(entry, seen, at, value, where)
 
-    def _payload(
-        self, entry: Entry, seen: Attributes, at: int, value: bytes | None, where: Coordinates
-    ) -> Event | Reject:
+    def _payload(self, entry: Entry, seen: Attributes, at: int, value: bytes | None, where: Coordinates) -> Event | Reject:
         if value is None:
             return Reject(RejectCode.MISSING_FIELD, "$.data", "required attribute is missing")
         read = typed(entry, value)

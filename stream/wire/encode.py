@@ -168,9 +168,7 @@ def dead_headers(headers: Headers, why: Reject, stage: str, where: Coordinates |
     return [*headers, *((ERRORS + name, text.encode()) for name, text in words.items())]
 
 
-def dead_line(
-    key: bytes | None, headers: Headers, value: bytes | None, why: Reject, stage: str, origin: str
-) -> bytes:
+def dead_line(key: bytes | None, headers: Headers, value: bytes | None, why: Reject, stage: str, origin: str) -> bytes:
     """One line of a dead-letter file, without its line end."""
     return _encode(
         DeadLetter(

@@ -135,17 +135,13 @@ def events(entry: Entry) -> dict[str, Any]:
     return {
         "type": entry.name,
         "recorded": RECORDED,
-        "examples": [
-            {"name": name, "unknown_fields": unknown, "event": event(entry, data)} for name, unknown, data in sound
-        ],
+        "examples": [{"name": name, "unknown_fields": unknown, "event": event(entry, data)} for name, unknown, data in sound],
         "refused": _listed(entry, _wrongs(entry, kind, full)),
     }
 
 
 def _listed(entry: Entry, wrongs: list[Refused]) -> list[dict[str, Any]]:
-    return [
-        {"name": one.name, "code": one.code.value, "path": one.path, "event": event(entry, one.data)} for one in wrongs
-    ]
+    return [{"name": one.name, "code": one.code.value, "path": one.path, "event": event(entry, one.data)} for one in wrongs]
 
 
 def _wrongs(entry: Entry, kind: inspect.StructType, full: dict[str, Any]) -> list[Refused]:
@@ -206,8 +202,7 @@ def refused_lines() -> dict[str, Any]:
         without = {key: value for key, value in sound.items() if key != name}
         lines.append((f"no {name}", RejectCode.MISSING_FIELD, f"$.{name}", orjson.dumps(without)))
     listed = [
-        {"name": name, "code": code.value, "path": path, "line": b64encode(line).decode()}
-        for name, code, path, line in lines
+        {"name": name, "code": code.value, "path": path, "line": b64encode(line).decode()} for name, code, path, line in lines
     ]
     longer = orjson.dumps({**sound, "data": {"account_ref": "A" * 100}})
     oversize = {"name": "too long", "code": RejectCode.OVERSIZE.value, "path": "$.data", "max_bytes": 64}

@@ -49,7 +49,7 @@ class Instants:
         fraction = int((match[7] or "0").ljust(9, "0")[:3])
         within = int(match[6]) * 1000 + fraction
         start = _minute(match)
-        if not 0 <= start + within < LAST or not 0 <= start < LAST - 60_000:
+        if not 0 <= start < LAST:
             raise ValueError("expected a year from 1970 to 2200")
         if len(self.minutes) > _MOST:
             self.minutes.clear()

@@ -62,9 +62,6 @@ def _depth(value: Any) -> int:
     while layer and level <= DEEPEST:
         level += 1
         layer = [
-            child
-            for one in layer
-            if isinstance(one, dict | list)
-            for child in (one.values() if isinstance(one, dict) else one)
+            child for one in layer if isinstance(one, dict | list) for child in (one.values() if isinstance(one, dict) else one)
         ]
     return level

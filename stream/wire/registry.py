@@ -138,7 +138,12 @@ def _nested(kind: inspect.Type) -> Known | None:
 def _of_kind(struct: type[Payload], cls: type) -> tuple[str, ...]:
     described = inspect.type_info(struct)
     assert isinstance(described, inspect.StructType)
-    wanted = {Money: inspect.StructType, Paid: inspect.StructType, date: inspect.DateType, datetime: inspect.DateTimeType}[cls]
+    wanted = {
+        Money: inspect.StructType,
+        Paid: inspect.StructType,
+        date: inspect.DateType,
+        datetime: inspect.DateTimeType,
+    }[cls]
     found: list[str] = []
     for field in described.fields:
         kind = bare(field.type)

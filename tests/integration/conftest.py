@@ -24,15 +24,17 @@ from kafka.admin import KafkaAdminClient
 from stream.shell.settings import Settings
 
 PROGRAM = Path(__file__).resolve().parents[2] / "deploy" / "kafka" / "kafka.py"
-LOGIN = ("kairos", "only-for-development")
-"""The login of deploy/kafka's secure listener."""
+HOLDERS: list[subprocess.Popen[str]] = []
+"""Processes that outlive the worker which started them."""
 
 
 class Secure(NamedTuple):
-    """Where the broker speaks SASL_SSL, and the certificate to trust."""
+    """Where the broker speaks SASL_SSL, the certificate to trust, and a login it knows (see deploy/kafka)."""
 
     bootstrap: str
     cafile: str
+    user: str = "kairos"
+    password: str = "only-for-development"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -69,8 +71,11 @@ def hold(where: Path, owner: int) -> subprocess.Popen[str]:
             [*command, "--parent", str(owner)],
             stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True,
         )  # fmt: skip
+    HOLDERS.append(holder)
     assert holder.stdout is not None
-    if not holder.stdout.readline().strip():
+    with holder.stdout as said:
+        ready = said.readline().strip()
+    if not ready:
         holder.wait()
         pytest.fail(f"the broker did not start: {(where.parent / 'broker.err').read_text()}")
     return holder
@@ -133,7 +138,7 @@ def configured(broker: str, prefix: str) -> Callable[..., Settings]:
     """Settings on this test's broker and prefix, small; name what differs."""
 
     def build(**different: Any) -> Settings:
-        small = {"journal_partitions": 2, "source_partitions": 2}
-        return Settings(brokers=broker, topic_prefix=prefix, app_id=prefix.rstrip("."), **{**small, **different})
+        usual = {"brokers": broker, "topic_prefix": prefix, "app_id": prefix.rstrip(".")}
+        return Settings(**{**usual, "journal_partitions": 2, "source_partitions": 2, **different})
 
     return build

@@ -1,4 +1,4 @@
-"""Laws of the metrics: closed labels, series from the start, exact bounds, and a table in the docs that is not a lie."""
+"""Laws of the metrics: closed labels, series from the start, exact bounds, a table in the docs that is no lie."""
 
 from __future__ import annotations
 
@@ -16,12 +16,15 @@ from prometheus_client import CollectorRegistry, Histogram, generate_latest
 
 from stream.domain.errors import ConfigError
 from stream.domain.reasons import Filtered, Outcome, Refusal, RejectCode
+from stream.packs.loader import load
 from stream.shell.health import Health, Limits, Server, WorkerState, serving
 from stream.shell.kafka.telemetry import Silent, Telemetry
 from stream.shell.metrics import Metrics, Reports, table
 from stream.shell.metrics.catalogue import BOUNDS, GROUPS, LONG_BOUNDS, OTHER
 from stream.shell.metrics.series import SPECS
 from stream.shell.metrics.worker import COUNTED, weigh
+from stream.shell.replay import replay
+from stream.simulator import Bank, poison
 from stream.wire.registry import REGISTRY, SOURCES
 
 DOCS = Path(__file__).parents[2] / "docs" / "sre.md"
@@ -54,6 +57,12 @@ def health(clock: Clock) -> Health:
     return Health(now=clock, limits=Limits(silent=15.0, stuck=120.0, blind=15.0))
 
 
+class Sized:
+    """A partition of which only the size is of interest."""
+
+    rows, row_bytes, timers = 3, 900, 2
+
+
 def value(metrics: Metrics, name: str, **labels: str) -> float | None:
     return metrics.registry.get_sample_value(name, labels)
 
@@ -71,7 +80,7 @@ def every_count() -> Counter[tuple[str, ...]]:
         "timer_fired": "silence",
         "late": "silence",
     }
-    counts: Counter[tuple[str, ...]] = Counter({(word, label): 1 for word, label in one.items()})
+    counts: Counter[tuple[str, ...]] = Counter(one.items())
     counts["trigger", "tiers", "tier.upgraded"] = 2
     counts["suppressed", "tiers", Refusal.COOLDOWN] = 3
     counts["row_oversize",] = 1
@@ -105,7 +114,7 @@ def feed(reports: Telemetry, now: int = int(NOW * 1000)) -> None:
 
 def fed(metrics: Metrics) -> Metrics:
     feed(metrics)
-    metrics.holding(lambda: 11, lambda: 12)
+    metrics.holding(lambda: [Sized()])
     metrics.withheld(1)
     return metrics
 
@@ -153,6 +162,22 @@ def test_every_word_of_the_engine_has_a_metric_with_as_many_labels() -> None:
     assert {word: len(SPECS[name].labels) for word, name in COUNTED.items()} == arity
 
 
+def test_what_the_engine_really_counts_has_its_series_and_adds_up() -> None:
+    """Over a poisoned log of the simulated bank, and a few lines that come twice."""
+    pack = load()
+    lines = [line for _, line in poison(Bank(customers=20, days=60, seed=7).events(), 0.02, seed=7)]
+    log = [("in.txn", number, line) for number, line in enumerate([*lines, *lines[-5:]], 1)]
+    counts = replay(pack, log).counts
+    del counts["lines",]
+    metrics = Metrics.of(pack, version="0.1.0")
+    known = set(metrics.counters)
+    metrics.decision(counts)
+
+    assert set(counts) - known == set()
+    outcomes = [value(metrics, "kairos_events_processed_total", outcome=outcome) for outcome in Outcome]
+    assert sum(filter(None, outcomes)) == value(metrics, "kairos_events_consumed_total", topic="in.txn") == len(log)
+
+
 def test_a_label_outside_its_list_becomes_other_and_makes_no_new_series(metrics: Metrics) -> None:
     """Free text in a label could be a customer's; it also grows without bound."""
     for number in range(50):
@@ -174,13 +199,8 @@ def test_label_values_come_from_the_closed_lists_alone(metrics: Metrics) -> None
     words = states | reasons | pack | {*SOURCES, *REGISTRY, OTHER}
 
     families = [family for family in fed(metrics).registry.collect() if family.name.startswith("kairos_")]
-    found = {
-        text
-        for family in families
-        for sample in family.samples
-        for label, text in sample.labels.items()
-        if label != "le"
-    }
+    labels = [sample.labels for family in families for sample in family.samples]
+    found = {text for each in labels for label, text in each.items() if label != "le"}
     assert {text for text in found - words if not text.isdecimal()} == set()
 
 
@@ -248,6 +268,26 @@ def test_restore_progress_is_a_record_more_and_not_a_call_more(metrics: Metrics,
     assert value(metrics, "kairos_restore_records_total") == 8
     metrics.state("running")
     assert value(metrics, name) == 0
+
+
+def test_the_size_of_the_state_is_asked_at_scrapes_and_seldom(metrics: Metrics, clock: Clock) -> None:
+    asked = list[int]()
+
+    def partitions() -> list[Sized]:
+        asked.append(1)
+        if len(asked) == 2:
+            raise RuntimeError("dictionary changed size during iteration")
+        return [Sized()] * len(asked)
+
+    metrics.holding(partitions)
+    names = ("kairos_state_rows", "kairos_state_bytes", "kairos_timers_pending")
+    seen = []
+    for _ in range(5):
+        seen.append([value(metrics, name) for name in names])
+        clock.at += 20
+
+    assert seen == [[3, 900, 2]] * 4 + [[9, 2700, 6]]
+    assert len(asked) == 3
 
 
 def test_an_open_transaction_is_open_until_its_end(metrics: Metrics) -> None:
@@ -379,6 +419,17 @@ def test_a_long_restore_kills_nobody_and_is_not_ready(metrics: Metrics, health: 
 
     assert health.live().ok
     assert health.ready().why == ("worker is restoring", "journal/3 is being restored")
+
+
+def test_a_source_that_stands_is_left_to_the_watchdog(metrics: Metrics, health: Health, clock: Clock) -> None:
+    """Somebody else's open transaction may hold it back: no restart of ours would end that."""
+    reports = Reports(metrics, health)
+    for _ in range(200):
+        reports.lag("in.txn", 0, 5)
+        reports.loop_lag(0.0)
+        clock.at += 2
+
+    assert health.live().ok
 
 
 def test_a_slice_of_a_big_tick_is_progress(metrics: Metrics, health: Health, clock: Clock) -> None:

@@ -66,8 +66,8 @@ def test_all_faults_are_told_at_once_with_their_places(tmp_path: Path, monkeypat
         f"{path}:3 unknown setting 'journal_partition'; did you mean 'journal_partitions'?",
         "environment: unknown variable KAIROS_BROKRS; did you mean 'KAIROS_BROKERS'?",
         f"{path}:5 incarnations: unknown source topic 'in.tx'; did you mean 'in.txn'?",
-        f"{path}:4 chunk: input should be a valid integer, unable to parse string as an integer",
-        "KAIROS_METRICS_PORT: input should be a valid integer, unable to parse string as an integer",
+        f"{path}:4 chunk: Input should be a valid integer, unable to parse string as an integer",
+        "KAIROS_METRICS_PORT: Input should be a valid integer, unable to parse string as an integer",
     ]
 
 

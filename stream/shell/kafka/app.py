@@ -42,6 +42,8 @@ class OpenThenResume(Recovery):
 class NoTables(TableManager):
     """A manager of no tables; the stock one waits a second for late ones."""
 
+    _recovery: Recovery | None = None
+
     async def on_start(self) -> None:
         """Go on at once."""
         await self._update_channels()
@@ -166,6 +168,7 @@ def execute(app: App) -> int:
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     worker = faust.Worker(app, loop=loop, loglevel="WARN", redirect_stdouts=False, override_logging=False, quiet=True)
+    worker.spinner = None
     try:
         worker.execute_from_commandline()
     except SystemExit as end:

@@ -107,8 +107,9 @@ def route(line: bytes, origin: str, recorded: int | None, settings: Settings) ->
         return None
     named = dict(headers)
     if recorded is not None:
-        headers = [pair for pair in headers if pair[0] != "ce_recordedtime"]
-        headers.append(("ce_recordedtime", days.stamp(recorded).encode()))
+        # in its place where there is one: a log that is recorded and published again keeps its bytes
+        stamp = {"ce_recordedtime": days.stamp(recorded).encode()}
+        headers = [(name, stamp.pop(name, content)) for name, content in headers] + list(stamp.items())
     if "ce_kairosorigin" not in named:
         headers.append(("ce_kairosorigin", origin.encode()))
     kind = named.get("ce_type", b"").decode(errors="replace")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, cast
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
@@ -174,8 +174,8 @@ def moved(headers: list[tuple[str, bytes]], extra: dict[str, str]) -> list[tuple
 
 def headers_of(message: Message) -> list[tuple[str, bytes]]:
     """The headers, as the rest of Kairos wants them."""
-    given = message.headers()
-    return [(name, as_bytes(content) or b"") for name, content in given] if given else []
+    given = cast(list[tuple[str, bytes | None]], message.headers() or [])
+    return [(name, content or b"") for name, content in given]
 
 
 def key_of(message: Message) -> bytes | None:

@@ -46,9 +46,7 @@ def read(plan: Plan, readings: Mapping[int, Reading], goes_on: Callable[[], bool
     return asyncio.run(_read(plan, readings, goes_on, progress))
 
 
-async def _read(
-    plan: Plan, readings: Mapping[int, Reading], goes_on: Callable[[], bool], progress: Progress
-) -> dict[int, int]:
+async def _read(plan: Plan, readings: Mapping[int, Reading], goes_on: Callable[[], bool], progress: Progress) -> dict[int, int]:
     client = AIOKafkaConsumer(
         **plan.aiokafka,
         isolation_level="read_committed",

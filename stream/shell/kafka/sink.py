@@ -6,12 +6,13 @@ newest owner fences every older one; a fenced or otherwise failed owner ends its
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from confluent_kafka import KafkaException, Message, Producer
 from confluent_kafka import KafkaError as Failure
+from confluent_kafka import KafkaException, Message, Producer
 
 from stream.domain.errors import DeliveryError
 from stream.shell.kafka.plan import Decision, Plan
@@ -49,9 +50,7 @@ class Sink:
         last: Offset of the last committed record in the state partition; None before the first.
     """
 
-    def __init__(
-        self, plan: Plan, partition: int, opened: Callable[[int], None], aborted: Callable[[int], None]
-    ) -> None:
+    def __init__(self, plan: Plan, partition: int, opened: Callable[[int], None], aborted: Callable[[int], None]) -> None:
         self._plan = plan
         self._partition = partition
         self._opened = opened
@@ -59,7 +58,7 @@ class Sink:
         self._faults: list[Any] = []
         self._written = -1
         self.last: int | None = None
-        self._producer = Producer(options(plan, partition))
+        self._producer = Producer(options(plan, partition), logger=logging.getLogger("librdkafka"))
 
     def fence(self) -> None:
         """Take the partition over: whoever owned it cannot commit any more, what he left open is aborted."""
@@ -146,4 +145,3 @@ class Sink:
                 if not error.args[0].retriable() or time.monotonic() > until:
                     raise
                 time.sleep(0.05)
-

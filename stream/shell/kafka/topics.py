@@ -26,10 +26,11 @@ OUTPUTS = (*TRIGGERS, SUPPRESSED)
 SOURCE_BYTES = 1024 * 1024
 """Largest record batch of a source topic."""
 OVERHEAD = 64 * 1024
-"""Room for the headers that Kairos adds and for a batch's own fields: a source's largest record still fits the journal."""
+"""Room for the headers that Kairos adds and a batch's own fields: a source's largest record still fits the journal."""
 UNCLEANED = 10 * MINUTE
 """The cleaner leaves so much of the state's recent past alone: how far back a snapshot is exact."""
-ANSWER_MS = 30_000
+ANSWER_MS, CONNECT_MS = 30_000, 10_000
+"""Longest wait for an answer, and for the first broker to answer at all."""
 
 
 class Topic(NamedTuple):
@@ -99,7 +100,9 @@ def in_sync(settings: Settings) -> int:
 def admin(settings: Settings) -> Iterator[KafkaAdminClient]:
     """An admin client. Raises ConfigError when no broker answers or refuses the login."""
     try:
-        client = KafkaAdminClient(**kafka_python(settings), request_timeout_ms=ANSWER_MS)
+        client = KafkaAdminClient(
+            **kafka_python(settings), request_timeout_ms=ANSWER_MS, bootstrap_timeout_ms=CONNECT_MS
+        )
     except KafkaError as error:
         raise ConfigError(f"no broker answers at {settings.brokers}: {type(error).__name__} {error}") from error
     try:

@@ -123,7 +123,9 @@ class SpanThread(driver.AIOKafkaConsumerThread):
         faulty = error.args[0] if isinstance(error, OffsetOutOfRangeError) else {}
         for tp, offset in faulty.items():
             if self._at.get(tp) == offset:
-                stop("retention took records before they were read", error, topic=tp.topic, partition=tp.partition, offset=offset)
+                stop(
+                    "retention took records before they were read", error, topic=tp.topic, partition=tp.partition, offset=offset
+                )
 
     async def place(self, journal: Mapping[TP, int]) -> Placement:
         """Seek every assigned partition: the journal's as given, sources to the group's commit. In this thread.

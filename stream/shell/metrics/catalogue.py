@@ -49,7 +49,7 @@ FLOW = (
     Spec(COUNTER, "kairos_dlq_records_total", "Records written to the dead letters", ("reason",)),
     Spec(COUNTER, "kairos_candidates_total", "Moments that mechanisms reported, before the gates", ("rule",)),
     Spec(COUNTER, "kairos_triggers_emitted_total", "Triggers in committed transactions", ("rule", "type")),
-    Spec(COUNTER, "kairos_triggers_suppressed_total", "Candidates that a gate refused", ("rule", "reason")),
+    Spec(COUNTER, "kairos_triggers_suppressed_total", "Refusals; one candidate may meet several", ("rule", "reason")),
     Spec(COUNTER, "kairos_timers_fired_total", "Deadlines that a tick reached", ("rule",)),
 )
 LATENCY = (
@@ -68,8 +68,9 @@ FRESHNESS = (
 )
 STATE = (
     Spec(GAUGE, "kairos_state_rows", "Customer rows held in memory"),
-    Spec(GAUGE, "kairos_timers_pending", "Customers with a deadline ahead"),
-    Spec(COUNTER, "kairos_rows_oversize_total", "Rows larger than the pack allows"),
+    Spec(GAUGE, "kairos_state_bytes", "Encoded bytes of these rows"),
+    Spec(GAUGE, "kairos_timers_pending", "Alarms set for deadlines ahead"),
+    Spec(COUNTER, "kairos_rows_oversize_total", "Rows written that exceed the size for an alert"),
     Spec(
         GAUGE,
         "kairos_last_commit_timestamp_seconds",
@@ -91,7 +92,7 @@ SATURATION = (
 CLUSTER = (
     Spec(COUNTER, "kairos_rebalances_total", "Assignments that this worker received"),
     Spec(GAUGE, "kairos_partitions_assigned", "Partitions that this worker owns", ("topic",)),
-    Spec(GAUGE, "kairos_worker_state", "1 for the state the worker is in, 0 for the others", ("state",)),
+    Spec(GAUGE, "kairos_worker_state", "Is 1 for the state it is in, 0 for the others", ("state",)),
     Spec(GAUGE, "kairos_build_info", "Always 1; which engine and which pack", ("version", "pack")),
 )
 GROUPS = {

@@ -27,7 +27,6 @@ class Reports:
         self._log = logs.logger("stream.worker")
         self._restoring: set[int] = set()
         self._decisions: Counter[int] = Counter()
-        self._ingested: Counter[str] = Counter()
 
     def state(self, name: str) -> None:
         """Metrics, health, log."""
@@ -58,9 +57,8 @@ class Reports:
         self._restores(self._restoring - {partition})
 
     def ingested(self, topic: str, records: int, oldest: int) -> None:
-        """Metrics; progress for health."""
+        """Metrics."""
         self.metrics.ingested(topic, records, oldest)
-        self._ingested[topic] += records
 
     def round(self, records: int, seconds: float) -> None:
         """Metrics."""
@@ -93,10 +91,14 @@ class Reports:
         self.metrics.ticked(clock)
 
     def lag(self, topic: str, partition: int, records: int) -> None:
-        """Metrics, health."""
+        """Metrics; health for the journal alone.
+
+        A source may stand still because somebody else's transaction is open there, which no restart of ours would end.
+        The watchdog can tell (it asks for the stable end), so sources are left to it.
+        """
         self.metrics.lag(topic, partition, records)
-        done = self._decisions[partition] if topic == JOURNAL else self._ingested[topic]
-        self.health.observed(topic, partition, done, records)
+        if topic == JOURNAL:
+            self.health.observed(topic, partition, self._decisions[partition], records)
 
     def buffered(self, stage: str, records: int) -> None:
         """Metrics."""

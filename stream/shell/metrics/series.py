@@ -61,9 +61,7 @@ class Series:
     def __init__(self, registry: CollectorRegistry, rules: Rules) -> None:
         self.registry = registry
         self.closed = closed_lists(rules)
-        self._made: dict[str, Counter | Gauge | Histogram] = {
-            name: _collector(spec, registry) for name, spec in SPECS.items()
-        }
+        self._made: dict[str, Counter | Gauge | Histogram] = {name: _collector(spec, registry) for name, spec in SPECS.items()}
         for name, lists in self.closed.items():
             for labels in sorted(lists):
                 self._made[name].labels(*labels)

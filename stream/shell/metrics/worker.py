@@ -9,13 +9,15 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import prometheus_client
 from prometheus_client import CollectorRegistry, Histogram
 
+from stream.packs.spec import Pack
 from stream.shell.health import JOURNAL, WorkerState
+from stream.shell.metrics.held import Held, Holding
 from stream.shell.metrics.restores import Restores
 from stream.shell.metrics.series import SPECS, Rules, Series
 
@@ -64,7 +66,7 @@ class Metrics:
         prometheus_client.GCCollector(registry=self.registry)
         series.gauge("kairos_build_info", version, pack).set(1)
         self._now = now
-        self._counters = {
+        self.counters = {
             (word, *labels): series.counter(name, *labels)
             for word, name in COUNTED.items()
             for labels in series.closed.get(name, ((),))
@@ -79,10 +81,18 @@ class Metrics:
         self._opened = series.gauge("kairos_transactions_open")
         self._seen: set[tuple[str, ...]] = set()
 
-    def holding(self, rows: Callable[[], int], timers: Callable[[], int]) -> None:
-        """How to ask for the size of the state; asked at each scrape, from the server's thread."""
-        self.series.gauge("kairos_state_rows").set_function(rows)
-        self.series.gauge("kairos_timers_pending").set_function(timers)
+    @classmethod
+    def of(cls, pack: Pack, version: str, now: Callable[[], float] = time.time) -> Metrics:
+        """The metrics of a worker that runs this pack."""
+        rules = {name: [emit.type for emit in rule.emits.values()] for name, rule in pack.spec.rules.items()}
+        return cls(rules, version, pack.digest, now=now)
+
+    def holding(self, partitions: Callable[[], Iterable[Holding]]) -> None:
+        """How to ask for the partitions that this worker holds; asked at scrapes, from the server's thread."""
+        held = Held(partitions, self._now)
+        self.series.gauge("kairos_state_rows").set_function(lambda: held.sizes().rows)
+        self.series.gauge("kairos_state_bytes").set_function(lambda: held.sizes().row_bytes)
+        self.series.gauge("kairos_timers_pending").set_function(lambda: held.sizes().timers)
 
     def withheld(self, fields: int) -> None:
         """A log line lost so many fields (`stream.shell.logs.configure`)."""
@@ -92,7 +102,7 @@ class Metrics:
 
     def decision(self, counts: Mapping[tuple[Any, ...], int]) -> None:
         """The engine's counts of a committed decision."""
-        known = self._counters
+        known = self.counters
         for key, number in counts.items():
             counter = known.get(key)
             if counter is not None:

@@ -19,7 +19,7 @@ Ref = Annotated[str, Meta(min_length=1, max_length=128)]
 """A name that some system gave to a thing: an account, a card, a campaign."""
 Code = Annotated[str, Meta(min_length=1, max_length=64)]
 """A word of an open list that the institution keeps."""
-Rate = Annotated[str, Meta(pattern=r"^-?[0-9]{1,6}(\.[0-9]{1,12})?$", max_length=24)]
+Rate = Annotated[str, Meta(pattern=r"^-?[0-9]{1,6}(\.[0-9]{1,12})?$(?!\n)", max_length=24)]
 """A ratio as decimal text, never a float: an interest rate of 1.75 % is ``0.0175``."""
 Count = Annotated[int, Meta(ge=0, le=10**12)]
 Signed = Annotated[int, Meta(ge=-(10**12), le=10**12)]
@@ -54,9 +54,7 @@ class Money(Payload, frozen=True, kw_only=True):
 class Paid(Money, frozen=True, kw_only=True):
     """An amount that is never below zero: what moved, was charged, granted. Which way it went is said elsewhere."""
 
-    amount: Annotated[
-        str, Meta(min_length=1, max_length=40, extra_json_schema={"pattern": PAID_PATTERN}, examples=["1234.50"])
-    ]
+    amount: Annotated[str, Meta(min_length=1, max_length=40, extra_json_schema={"pattern": PAID_PATTERN}, examples=["1234.50"])]
 
 
 class BankTxCode(Payload, frozen=True, kw_only=True):

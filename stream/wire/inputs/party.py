@@ -13,7 +13,7 @@ from stream.wire.inputs.common import Code, Payload, Ref, Scope
 class ProfileChanged(Payload, frozen=True, kw_only=True):
     """`party.profile.changed`: no free text; an absent field did not change."""
 
-    birth_month: Annotated[str, Meta(pattern="^[0-9]{4}-(0[1-9]|1[0-2])$")] | None = None
+    birth_month: Annotated[str, Meta(pattern="^[0-9]{4}-(0[1-9]|1[0-2])$", max_length=7)] | None = None
     region: Code | None = None
     risk_level: Code | None = None
     tier: Code | None = None

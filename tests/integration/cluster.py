@@ -1,0 +1,194 @@
+"""Real workers on one broker: started and ended by process, waited for until a point of the journal is decided, read back.
+
+Rule: only what a reader outside sees is looked at: committed records, ledgers of the state topic, logs, exit codes.
+
+    workers = Workers(settings, tmp_path)
+    workers.start("a"); workers.start("b"); workers.opened("a", "b")
+    publish(settings, lines, "x.jsonl")
+    decided(settings, end_of_log(last), workers)
+    said(settings)
+
+As a program it is a worker like `kairos run` whose transactions can be held open: `python cluster.py HOLD_DIR`.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+
+from stream.engine.decision import Output
+from stream.engine.engine import Engine
+from stream.engine.partition import LEDGER, Partition
+from stream.packs import loader
+from stream.shell.kafka import record
+from stream.shell.kafka.app import run
+from stream.shell.kafka.clients import librdkafka
+from stream.shell.kafka.topics import DEAD, JOURNAL, OUTPUTS, STATE
+from stream.shell.settings import PREFIX, Settings, load, variable
+from stream.wire.registry import SOURCES
+from tests.integration.worker_toy import Holding
+from tests.integration.worker_trial import Fleet
+
+ROOT = Path(__file__).parents[2]
+KAIROS = (sys.executable, "-m", "stream.shell.cli", "run")
+OPENED = b"assignment opened"
+PAUSE = 0.2
+"""Seconds between two looks."""
+
+
+# Workers
+
+
+class Workers(Fleet):
+    """Workers of the real engine by name. With ``holding`` they are this module, so that `hold` works; else `kairos run`."""
+
+    def __init__(self, settings: Settings, where: Path, holding: bool = False) -> None:
+        super().__init__(settings, where)
+        self.command = [sys.executable, __file__, str(where / "hold")] if holding else list(KAIROS)
+
+    def start(self, name: str) -> None:
+        """A worker under this name; the same name again is the same instance."""
+        own = self.settings.model_copy(update={"instance_id": name, "metrics_port": 0})
+        with self.log(name).open("ab") as log:
+            self.processes[name] = subprocess.Popen(self.command, stdout=log, stderr=log, env=environment(own), cwd=self.where)
+
+    def opened(self, *names: str, patience: float = 60.0) -> None:
+        """Return when each of them has opened an assignment since it was first started."""
+        until = time.monotonic() + patience
+        while any(OPENED not in self.log(name).read_bytes() for name in names):
+            self.alive()
+            assert time.monotonic() < until, f"no assignment was opened within {patience:.0f} s\n{self.logs()}"
+            time.sleep(PAUSE)
+
+    def alive(self) -> None:
+        """Fail when one ended by itself."""
+        gone = {name: process.returncode for name, process in self.processes.items() if process.poll() is not None}
+        assert not gone, f"workers ended: {gone}\n{self.logs()}"
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The settings as variables, and nothing else of ours."""
+    others = {name: text for name, text in os.environ.items() if not name.startswith(PREFIX)}
+    given = settings.model_dump(exclude_unset=True, exclude_none=True, mode="json")
+    own = {variable(name): text if isinstance(text, str) else msgspec.json.encode(text).decode() for name, text in given.items()}
+    return {**others, "PYTHONPATH": str(ROOT), **own}
+
+
+# Until something is decided
+
+
+class Clock(msgspec.Struct):
+    """What a journal partition knows of time, UTC ms."""
+
+    vector: dict[str, int]
+    release: int
+
+
+class Ledger(msgspec.Struct):
+    """How far a journal partition is; ``next`` is the first offset not decided."""
+
+    next: int
+    clock: Clock
+
+
+Reached = Callable[[Ledger], bool]
+
+
+def end_of_log(last: int) -> Reached:
+    """Under `clock: recorded`: every source has ended, at or after this instant (UTC ms)."""
+    return proven(last, *SOURCES)
+
+
+def proven(at: int, *sources: str) -> Reached:
+    """These sources are proven complete to an instant (UTC ms)."""
+    return lambda ledger: all(ledger.clock.vector.get(source, at - 1) >= at for source in sources)
+
+
+def decided(settings: Settings, reached: Reached, workers: Workers | None = None, patience: float = 120.0) -> None:
+    """Return when every journal partition has reached it and decided whatever its journal held just then.
+
+    The second half matters: a tick that wakes many customers moves the ledger's clock before all of them were heard.
+    """
+    until = time.monotonic() + patience
+    with closing(ledgers(settings)) as looks:
+        ends: dict[int, int] | None = None
+        for found in looks:
+            if workers is not None:
+                workers.alive()
+            if ends is None and len(found) == settings.journal_partitions and all(map(reached, found.values())):
+                ends = journal_ends(settings)
+            if ends is not None and all(found[partition].next >= end for partition, end in ends.items()):
+                return
+            logs = "" if workers is None else workers.logs()
+            assert time.monotonic() < until, f"not decided within {patience:.0f} s: {found}, journal {ends}\n{logs}"
+            time.sleep(PAUSE)
+
+
+def ledgers(settings: Settings) -> Iterator[dict[int, Ledger]]:
+    """The newest committed ledger of every journal partition that has one, again and again."""
+    found: dict[int, Ledger] = {}
+    with record.consumer(settings) as reader:
+        name = settings.topic(STATE)
+        reader.assign([TopicPartition(name, number, OFFSET_BEGINNING) for number in range(settings.journal_partitions)])
+        while True:
+            for message in iter(functools.partial(_next, reader), None):
+                if message.key() == LEDGER:
+                    found[message.partition()] = msgspec.json.decode(message.value(), type=Ledger)
+            yield found
+
+
+def _next(reader: Consumer) -> Any:
+    """The next record that is there, None when there is none just now."""
+    while (message := reader.poll(PAUSE)) is not None:
+        if not record.ended(message):
+            return message
+    return None
+
+
+def journal_ends(settings: Settings) -> dict[int, int]:
+    """High watermarks of the journal."""
+    name = settings.topic(JOURNAL)
+    with closing(Consumer({**librdkafka(settings), "group.id": f"{settings.app_id}-ends"})) as reader:
+        partitions = range(settings.journal_partitions)
+        return {n: reader.get_watermark_offsets(TopicPartition(name, n), timeout=30)[1] for n in partitions}
+
+
+# What was said
+
+
+def said(settings: Settings) -> list[Output]:
+    """Everything committed: triggers, suppressed ones and dead letters; topics are logical."""
+    found = []
+    with record.consumer(settings) as reader:
+        for topic in (*OUTPUTS, DEAD):
+            name = settings.topic(topic)
+            for number in range(settings.journal_partitions):
+                low, high = record.bounds(reader, name, number, record.Range())
+                for message in record.messages(reader, name, number, low, high):
+                    found.append(Output(topic, message.key(), message.value(), message.headers() or []))
+    return found
+
+
+def main() -> int:
+    """A worker of the real engine that says when a transaction is open, and holds it open when asked to."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    for noisy in ("faust", "mode", "aiokafka"):
+        logging.getLogger(noisy).setLevel("WARNING")
+    settings = load()
+    engine = Engine(loader.load(settings.pack), "live", settings.max_event_bytes)
+    return run(settings, functools.partial(Partition, engine), Holding(Path(sys.argv[1])))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

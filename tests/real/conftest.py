@@ -1,0 +1,40 @@
+"""Real public data: never in the project, read where it lies, and said aloud whether it was there.
+
+Rule: a test that cannot have its data is skipped with the reason; the end of the run says which data was used.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.integration.conftest import broker, broker_home, configured, prefix
+from tests.real import berka
+
+__all__ = ["broker", "broker_home", "configured", "prefix"]
+
+
+@pytest.fixture(scope="session")
+def bookings() -> list[berka.Row]:
+    """All of Berka's bookings, as filed."""
+    if not berka.FILE.is_file():
+        pytest.skip(
+            f"REAL DATA NOT TESTED: Berka's bookings are not at {berka.FILE}; "
+            "name the folder that holds berka/ in KAIROS_REAL_DATA"
+        )
+    return berka.rows()
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """One line on Berka, whenever its tests were asked for."""
+    ran = {
+        outcome: sum("tests/real/" in getattr(report, "nodeid", "") for report in terminalreporter.stats.get(outcome, []))
+        for outcome in ("passed", "failed", "error", "skipped")
+    }
+    if not any(ran.values()):
+        return
+    terminalreporter.section("real data")
+    done = ran["passed"] + ran["failed"] + ran["error"]
+    word = "Berka ran" if done else "Berka DID NOT RUN"
+    terminalreporter.write_line(f"real data: {word} ({', '.join(f'{n} {what}' for what, n in ran.items() if n)})")

@@ -1,0 +1,122 @@
+"""Law: ingest routes and stamps, judges nothing, and stamps the same bytes on the same record."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from aiokafka.partitioner import DefaultPartitioner
+
+from stream.domain.events import Order
+from stream.shell.kafka.plan import SourceTopic
+from stream.shell.kafka.positions import Mark
+from stream.shell.kafka.stamping import END, JournalRecord, Router, Stamper, Tick
+
+WALL = SourceTopic("in.txn", "bank1.in.txn", incarnation=2)
+NOTHING = Mark(None, False)
+RECORDED = SourceTopic("in.txn", "bank1.in.txn", order=Order.RECORDED)
+
+
+class Consumed(NamedTuple):
+    """What aiokafka hands over, as far as it is used."""
+
+    offset: int
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+    timestamp: int = 1767576600000
+    key: bytes | None = b"any key"
+
+
+def binary(offset: int, subject: str = "C1", recorded: str | None = None) -> Consumed:
+    fields = [("ce_specversion", b"1.0"), ("ce_subject", subject.encode())]
+    if recorded is not None:
+        fields.append(("ce_recordedtime", recorded.encode()))
+    return Consumed(offset, b"{}", tuple(fields))
+
+
+def stamped(records: list[Consumed], source: SourceTopic = WALL, mark: Mark = NOTHING) -> list[JournalRecord]:
+    into: dict[int, list[JournalRecord]] = {}
+    Stamper(source, 3, Router(1), mark).stamp(records, into)
+    return into.get(0, [])
+
+
+def coordinates(records: list[JournalRecord]) -> list[bytes]:
+    return [headers[-1][1] for _, _, headers in records]
+
+
+def test_value_and_headers_pass_and_the_key_is_the_subject() -> None:
+    [(key, value, headers)] = stamped([binary(1187)])
+
+    assert (key, value) == (b"C1", b"{}")
+    assert headers[:-1] == [("ce_specversion", b"1.0"), ("ce_subject", b"C1")]
+    assert headers[-1] == ("kairos_src", b"in.txn|3|2|1187|1767576600000|w")
+
+
+def test_a_source_cannot_forge_our_headers() -> None:
+    forged = Consumed(1, b"", (("kairos_tick", b"{}"), ("kairos_src", b"in.txn|0|0|9|9|w"), ("mine", b"1")))
+    [(_, _, headers)] = stamped([forged])
+
+    assert [name for name, _ in headers] == ["mine", "kairos_src"]
+
+
+def test_structured_records_are_routed_by_the_subject_inside() -> None:
+    [(key, _, _)] = stamped([Consumed(1, b'{"specversion":"1.0","subject":"C7"}', ())])
+
+    assert key == b"C7"
+
+
+def test_without_subject_the_source_partition_decides() -> None:
+    into: dict[int, list[JournalRecord]] = {}
+    broken = [Consumed(1, b"\xff not JSON", ()), Consumed(2, None, ())]
+    Stamper(WALL, 6, Router(4), Mark(None, False)).stamp(broken, into)
+
+    assert {partition: [key for key, _, _ in found] for partition, found in into.items()} == {2: [None, None]}
+
+
+def test_partitions_are_those_of_every_other_kafka_client() -> None:
+    router, everybody = Router(7), DefaultPartitioner()
+    keys = [b"C%07d" % number for number in range(500)]
+
+    assert [router.of(key) for key in keys] == [everybody(key, list(range(7)), list(range(7))) for key in keys]
+    assert len({router.of(key) for key in keys}) == 7
+
+
+def test_recorded_time_is_made_never_to_go_back() -> None:
+    times = ["1970-01-01T00:00:05Z", "1970-01-01T00:00:03Z", None, "no time", "1970-01-01T00:00:06Z"]
+    found = stamped([binary(n, recorded=text) for n, text in enumerate(times)], RECORDED)
+
+    assert [text.split(b"|")[4:] for text in coordinates(found)] == [
+        [b"5000", b"r"], [b"5000", b"r"], [b"5000", b"r"], [b"5000", b"r"], [b"6000", b"r"],
+    ]  # fmt: skip
+
+
+def test_recorded_time_goes_on_from_the_commit() -> None:
+    [text] = coordinates(stamped([binary(9)], RECORDED, Mark(4000, False)))
+
+    assert text == b"in.txn|3|0|9|4000|r"
+
+
+def test_recorded_time_of_a_structured_record_is_inside() -> None:
+    inside = b'{"specversion":"1.0","subject":"C7","recordedtime":"1970-01-01T00:00:07Z"}'
+    [text] = coordinates(stamped([Consumed(1, inside, ())], RECORDED))
+
+    assert text.split(b"|")[4] == b"7000"
+
+
+def test_the_end_marker_is_remembered_and_not_journaled() -> None:
+    stamper = Stamper(RECORDED, 0, Router(1), Mark(4000, False))
+    into: dict[int, list[JournalRecord]] = {}
+    stamper.stamp([Consumed(5, None, ((END, b"8000"),))], into)
+
+    assert (into, stamper.mark) == ({}, Mark(8000, True))
+    stamper.stamp([binary(6, recorded="1970-01-01T00:00:09Z")], into)
+    assert stamper.mark == Mark(9000, False), "a log that goes on has not ended"
+
+
+def test_a_tick_is_the_same_bytes_however_it_was_put_together() -> None:
+    one = Tick({"in.txn": 5, "in.app": 7}, ["in.party", "in.consent"])
+    other = Tick({"in.app": 7, "in.txn": 5}, ["in.consent", "in.party"])
+
+    assert one.record() == other.record()
+    assert one.record() == (
+        None, b"", [("kairos_tick", b'{"clock":{"in.app":7,"in.txn":5},"idle":["in.consent","in.party"]}')]
+    )  # fmt: skip
