@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import base64
 import contextlib
-import fcntl
 import os
 import shutil
 import signal
@@ -25,77 +24,17 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from string import Template
 
-HERE = Path(__file__).resolve().parent
-HOME = HERE.parents[1] / ".kafka"
-LIBS = HOME / "libs"
+from jars import HERE, HOME, LIBS, KafkaError, fetch, locked, missing, program
+
 PATIENCE = 90.0
 """Seconds a start may take: three are usual, a busy machine takes longer."""
 JVM = ("-Xms256m", "-Xmx1g", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true")
 """A serial collector: on two cores, parallel collector threads only take turns with the tests."""
 USER, PASSWORD = "kairos", "only-for-development"
 """Login of the optional SASL_SSL listener; loopback and throw-away data, so no secret."""
-
-
-class KafkaError(Exception):
-    """What went wrong, and what to do about it."""
-
-
-@contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Only one process at a time; the lock goes with the process that holds it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def program(name: str) -> str:
-    """Path of a program, `java` by JAVA_HOME first. Raises KafkaError when there is none."""
-    home = os.environ.get("JAVA_HOME")
-    if home and name in ("java", "keytool") and (Path(home) / "bin" / name).exists():
-        return str(Path(home) / "bin" / name)
-    found = shutil.which(name)
-    if found is None:
-        raise KafkaError(f"expected `{name}` on the PATH, found none: install Java 17 and Maven")
-    return found
-
-
-def missing() -> str | None:
-    """Why no broker can be started here; None when one can. Does not look at the network."""
-    wanted = ["java"] if complete() else ["java", "mvn"]
-    for name in wanted:
-        try:
-            program(name)
-        except KafkaError as error:
-            return str(error)
-    return None
-
-
-def complete() -> bool:
-    """Whether the jars of this pom are all there."""
-    stamp = LIBS / "pom.xml"
-    return stamp.exists() and stamp.read_bytes() == (HERE / "pom.xml").read_bytes()
-
-
-def fetch() -> None:
-    """Have the jars in `.kafka/libs`; safe to call from several processes. The pom beside them says which they are."""
-    with locked(HOME / "fetch.lock"):
-        if complete():
-            return
-        fresh = HOME / "libs.new"
-        shutil.rmtree(fresh, ignore_errors=True)
-        command = [program("mvn"), "-q", "-B", "-f", str(HERE / "pom.xml"), "dependency:copy-dependencies"]
-        command += ["-DincludeScope=runtime", f"-DoutputDirectory={fresh}"]
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-        if done.returncode != 0:
-            raise KafkaError(f"Maven could not fetch Kafka:\n{done.stdout[-2000:]}")
-        shutil.copy(HERE / "pom.xml", fresh / "pom.xml")
-        shutil.rmtree(LIBS, ignore_errors=True)
-        fresh.rename(LIBS)
 
 
 def free_port() -> int:
@@ -243,9 +182,9 @@ def start(where: Path, port: int, secure: bool) -> subprocess.Popen[bytes] | Non
     with locked(where / "lock"):
         if owned(where) is not None:
             return None
-        port = prepare(where, port, secure)
-        if answers(port):
+        if port and answers(port):
             raise KafkaError(f"port {port} is taken by another broker: choose one with --port")
+        port = prepare(where, port, secure)
         broker = launch(where)
         try:
             wait_ready(port, where, broker)
@@ -273,21 +212,31 @@ def stop(where: Path) -> bool:
     return True
 
 
-def run(where: Path, port: int, secure: bool, parent: int, remove: bool) -> int:
+def run(where: Path, port: int, secure: bool, parent: int, remove: bool) -> None:
     """Hold a broker in the foreground until it ends, a signal comes, or the process ``parent`` is gone."""
+    leave: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda got, _frame: leave.append(got))
     broker = start(where, port, secure)
     if broker is None:
         raise KafkaError(f"a broker of {where} already runs")
     print(bootstrap(where), flush=True)
-    leave: list[int] = []
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda got, _frame: leave.append(got))
-    while broker.poll() is None and not leave and (not parent or Path(f"/proc/{parent}").exists()):
+    while broker.poll() is None and not leave and (not parent or alive(parent)):
         time.sleep(0.5)
     stop(where)
     if remove:
         shutil.rmtree(where, ignore_errors=True)
-    return 0
+
+
+def alive(pid: int) -> bool:
+    """Whether there is such a process."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def bootstrap(where: Path) -> str:
@@ -309,30 +258,34 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def act(asked: argparse.Namespace, where: Path) -> None:
+    """Do what was asked for, all but `status`, which only tells. Raises KafkaError when it cannot be done."""
+    if asked.action == "check" and (reason := missing()):
+        raise KafkaError(reason)
+    if asked.action == "fetch":
+        fetch()
+    if asked.action == "start":
+        start(where, asked.port, asked.secure)
+        print(bootstrap(where))
+    if asked.action == "run":
+        run(where, asked.port, asked.secure, asked.parent, asked.remove)
+    if asked.action == "stop":
+        print("stopped" if stop(where) else "not running")
+        if asked.remove:
+            shutil.rmtree(where, ignore_errors=True)
+
+
 def main() -> int:
-    """Exit codes: 0 done or running, 1 not running or failed, 2 wrong use."""
+    """Exit codes: 0 done or running, 1 failed or not running, 2 wrong use."""
     asked = arguments()
     where = asked.dir.resolve()
     try:
-        if asked.action == "run":
-            return run(where, asked.port, asked.secure, asked.parent, asked.remove)
-        if asked.action == "check" and (reason := missing()):
-            raise KafkaError(reason)
-        if asked.action == "check":
-            return 0
-        if asked.action == "fetch":
-            fetch()
-            return 0
-        if asked.action == "start":
-            start(where, asked.port, asked.secure)
-        if asked.action == "stop":
-            print("stopped" if stop(where) else "not running")
-            if asked.remove:
-                shutil.rmtree(where, ignore_errors=True)
-            return 0
-    except KafkaError as error:
+        act(asked, where)
+    except (KafkaError, OSError) as error:
         print(f"kafka: {error}", file=sys.stderr)
         return 1
+    if asked.action != "status":
+        return 0
     running = owned(where) is not None
     print(bootstrap(where) if running else "not running")
     return 0 if running else 1

@@ -38,9 +38,11 @@ class Clock:
             else:
                 self.vector[topic] = max(self.vector.get(topic, UNKNOWN), at)
         self.idle = tick.idle
+        # by the tick's own figures where it has them: what an old tick calls idle must not meet what a new one has proven
+        said = {**self.vector, **tick.clock}
+        awake = [at for topic, at in said.items() if topic not in tick.idle and topic != EVERY]
         # what was released stays released, also when an idle source that was passed over comes back
-        awake = [at for topic, at in self.vector.items() if topic not in self.idle]
-        self._release = max(self._release, min(awake, default=UNKNOWN))
+        self._release = max(self._release, min(awake, default=max(tick.clock.values(), default=UNKNOWN)))
 
     def of(self, topics: tuple[str, ...]) -> int:
         """The instant up to which all these sources are complete.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import NamedTuple
 
 import msgspec
@@ -12,7 +11,7 @@ from stream.domain.money import Rates
 from stream.domain.reasons import RejectCode
 from stream.engine.binding import bind
 from stream.engine.payload import Speaker
-from stream.engine.row import Codec, Held
+from stream.engine.row import Codec
 from stream.engine.work import Trace, Work
 from stream.packs.spec import Pack
 from stream.wire.decode import Decoder
@@ -92,41 +91,6 @@ class Engine:
             item = foreign(item, self.plan.rates) or item
         return Entry(record, item, where, source)
 
-    @staticmethod
-    def hold(event: Event) -> Held:
-        """An event as it waits in a row."""
-        data = msgspec.json.encode(event.data)
-        return Held(
-            event.recorded,
-            event.at,
-            event.sequence,
-            event.source,
-            event.id,
-            event.type,
-            event.topic,
-            event.origin,
-            event.unknown,
-            data,
-        )
-
-    @staticmethod
-    def release(held: Held, subject: str) -> Event:
-        """Inverse of `hold`."""
-        data = REGISTRY[held.type].decoder.decode(held.data)
-        return Event(
-            held.type,
-            subject,
-            held.at,
-            held.recorded,
-            held.id,
-            held.source,
-            held.sequence,
-            data,
-            held.topic,
-            held.origin,
-            held.unknown,
-        )
-
 
 def foreign(event: Event, rates: Rates) -> Reject | None:
     """Why an event's amounts cannot be converted, if so."""
@@ -140,8 +104,3 @@ def foreign(event: Event, rates: Rates) -> Reject | None:
         if len(money.amount.partition(".")[2]) > factor[2]:
             return Reject(RejectCode.BAD_VALUE, f"$.data.{field}.amount", f"expected at most {factor[2]} decimals")
     return None
-
-
-def identity(event: Event) -> bytes:
-    """Eight bytes that say whether an event is the same: a digest of source and id."""
-    return hashlib.blake2b(f"{event.source}\x1f{event.id}".encode(), digest_size=8).digest()

@@ -6,7 +6,6 @@ not accepted may be made durable again, but must not be computed again: alarms h
 
 from __future__ import annotations
 
-from bisect import insort
 from collections.abc import Sequence
 
 import msgspec
@@ -19,9 +18,9 @@ from stream.domain.reasons import Filtered, Outcome
 from stream.engine.clock import RELEASE, Alarms, Clock
 from stream.engine.customer import Customer
 from stream.engine.decision import Decision
-from stream.engine.engine import Engine, Entry, identity
+from stream.engine.engine import Engine, Entry
 from stream.engine.row import due_of
-from stream.engine.step import fire, step
+from stream.engine.timeline import advance, hold, sources, take
 from stream.engine.work import Work
 
 LEDGER = b"\x00ledger"
@@ -168,22 +167,14 @@ class Partition:
     def _event(self, work: Work, event: Event) -> None:
         customer = self._touched[event.subject] = self._customer(event.subject)
         if self._order is Order.RECORDED:
-            insort(customer.row.inbox, Engine.hold(event))
+            hold(customer, event)
             customer.due = min(customer.due, event.recorded)
             if event.recorded <= self._clock.of(RELEASE):
-                self._advance(work, customer)
+                advance(work, customer, self._clock, self._order)
             return
         if self._order is Order.SEQUENCED and customer.due < event.recorded:
-            self._advance(work, customer)
-        self._step(work, customer, event)
-
-    def _step(self, work: Work, customer: Customer, event: Event) -> None:
-        if customer.repeats(identity(event)):
-            work.counts["outcome", Outcome.FILTERED.value] += 1
-            work.counts["filtered", Filtered.DUPLICATE_EVENT.value] += 1
-            return
-        work.counts["outcome", Outcome.PROCESSED.value] += 1
-        step(work, customer, event, event.recorded)
+            advance(work, customer, self._clock, self._order)
+        take(work, customer, event)
 
     # --- time
 
@@ -193,7 +184,7 @@ class Partition:
         self._settle()
         for subject in self._alarms.ring(self._clock):
             customer = self._customer(subject)
-            self._advance(self._work, customer)
+            advance(self._work, customer, self._clock, self._order)
             self._arm(customer)
             room -= 1
             if room <= 0:
@@ -206,29 +197,6 @@ class Partition:
             self._arm(customer)
         self._touched = {}
 
-    def _advance(self, work: Work, customer: Customer) -> None:
-        """Deadlines and held events in the order of the journal's clock, as far as it has come.
-
-        An event recorded at the very instant a deadline counts as passed still comes before it.
-        """
-        clock, release = self._clock, self._clock.of(RELEASE)
-        while True:
-            head = customer.row.inbox[0].recorded if customer.row.inbox else NEVER
-            head = head if head <= release else NEVER
-            chosen, due = None, head
-            for rule, deadline in zip(self._plan.timed, customer.deadlines(), strict=True):
-                if deadline < due and deadline <= clock.of(rule.topics):
-                    chosen, due = rule, deadline
-            if chosen is not None:
-                now = clock.of(chosen.topics) if self._order is Order.WALL else due
-                work.counts["timer_fired", chosen.name] += 1
-                fire(work, customer, chosen, now)
-            elif head < NEVER:
-                self._step(work, customer, Engine.release(customer.row.inbox.pop(0), customer.subject))
-            else:
-                break
-        customer.next_due()
-
     def _arm(self, customer: Customer) -> None:
         """Set the alarm for the next deadline, or wait for the sources that hold back one that has come."""
         latest = self._clock.latest()
@@ -239,7 +207,7 @@ class Partition:
         if customer.row.inbox:
             self._set(customer.subject, customer.row.inbox[0].recorded, RELEASE, latest)
         for rule, deadline in zip(self._plan.timed, customer.deadlines(), strict=True):
-            self._set(customer.subject, deadline, rule.topics, latest)
+            self._set(customer.subject, deadline, sources(rule, self._order), latest)
 
     def _set(self, subject: str, due: int, topics: tuple[str, ...], latest: int) -> None:
         if due > latest:

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from stream.domain.days import NEVER
 from stream.domain.errors import StateError
 from stream.domain.facts import Fact
 from stream.policy.contact import Ledger

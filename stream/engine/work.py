@@ -11,7 +11,7 @@ from stream.engine.customer import Customer
 from stream.engine.decision import Counts, Output
 from stream.engine.payload import Candidate, Speaker
 from stream.policy.contact import Verdict
-from stream.wire.encode import Mode, Writer, dead_headers
+from stream.wire.encode import Writer, dead_headers
 from stream.wire.outputs import SUPPRESSED, topic_of
 
 

@@ -15,15 +15,12 @@ from zoneinfo import ZoneInfo
 from stream.domain.money import exponent
 from stream.packs import spec as words
 from stream.packs.faults import Fault, LintCode, unknown
-from stream.packs.listening import Listening, at_most_places
+from stream.packs.listening import ONE, Listening, at_most_places
 from stream.packs.source import Source
 from stream.packs.spec import Emit, PackSpec, RuleSpec
 from stream.packs.tomlines import Path
 from stream.packs.vocabulary import Facts, detail_kinds, moments, told
 from stream.wire.outputs import TRIGGERS
-
-ONE = 1_000_000
-"""A share of one, parts per million."""
 
 
 def checked(spec: PackSpec, source: Source) -> tuple[Fault, ...]:

@@ -18,6 +18,8 @@ from stream.packs.vocabulary import Field, Kind, event_fields, event_types
 
 Found = Iterator[tuple[Path, LintCode, str]]
 _TEXTS = (Kind.TEXT, Kind.WORD)
+ONE = 1_000_000
+"""A share of one, parts per million."""
 _FLAG_WORDS = ("true", "false")
 
 
@@ -39,6 +41,8 @@ class Listening:
             if not isinstance(feature, words.BalancesFeature):
                 yield from self._listen(feature.inputs, (*path, "inputs"))
                 yield from self._kind(feature.inputs, feature.amount, (*path, "amount"), (Kind.MONEY,))
+            if isinstance(feature, words.HistogramFeature) and not 0 < feature.quantile <= ONE:
+                yield (*path, "quantile"), LintCode.BAD_VALUE, "expected a share above 0 and at most 1"
         for name, rule in self._spec.rules.items():
             yield from self._rule(rule, ("rules", name))
 

@@ -17,7 +17,8 @@ from stream.domain.reasons import Refusal, RejectCode
 from stream.packs.faults import Fault, LintCode, unknown
 from stream.packs.shape import shaped
 from stream.packs.source import Source, read
-from stream.packs.spec import Duration, PackSpec, Part
+from stream.packs.spec import PackSpec, Part
+from stream.packs.units import Duration
 from stream.packs.vocabulary import event_types
 
 

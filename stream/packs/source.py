@@ -74,13 +74,17 @@ for _kind, _pattern, _first in (
     _Core.add_implicit_resolver(_TAG + _kind, re.compile(rf"^(?:{_pattern})$"), _firsts)
 
 
+_ADVICE = {"mapping values are not allowed in this context": "; text that holds a colon and a blank is put in quotes"}
+
+
 def _yaml(name: str, text: str) -> tuple[Source, tuple[Fault, ...]]:
     try:
         node = yaml.compose(text, Loader=_Core)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
-        return Source(name, None, {}), (Fault(name, line, LintCode.SYNTAX, f"{error.problem or error.context}"),)
+        words = error.problem or error.context or "unreadable"
+        return Source(name, None, {}), (Fault(name, line, LintCode.SYNTAX, words + _ADVICE.get(words, "")),)
     except (yaml.YAMLError, RecursionError) as error:
         what = "nested too deeply" if isinstance(error, RecursionError) else "unreadable characters"
         return Source(name, None, {}), (Fault(name, 1, LintCode.SYNTAX, what),)

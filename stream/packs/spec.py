@@ -6,51 +6,12 @@ per million; amounts are decimal text in the pack's currency.
 
 from __future__ import annotations
 
-import re
-from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from stream.domain.days import DAY, HOUR, MINUTE, SECOND
 from stream.domain.triggers import Phase
-
-_UNITS = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
-
-
-def _duration(value: object) -> object:
-    if isinstance(value, str) and (found := re.fullmatch(r"(\d+)\s*([smhd])", value)):
-        return int(found[1]) * _UNITS[found[2]]
-    raise ValueError("expected a duration such as 30m, 2h or 7d")
-
-
-def _share(value: object) -> object:
-    if isinstance(value, (str, int, float)) and not isinstance(value, bool):
-        try:
-            ppm = Decimal(str(value)) * 1_000_000
-        except ArithmeticError:
-            ppm = Decimal("NaN")
-        if ppm.is_finite() and ppm == ppm.to_integral_value():
-            return int(ppm)
-    raise ValueError("expected a decimal with at most six places, such as 0.02")
-
-
-def _decimal(value: object) -> object:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    if isinstance(value, str) and re.fullmatch(r"-?\d{1,15}(\.\d{1,6})?", value):
-        return value
-    raise ValueError('expected a decimal as text, such as "2000.00"')
-
-
-def _word(value: object) -> object:
-    return str(value).lower() if isinstance(value, bool) else value
-
-
-Duration = Annotated[int, BeforeValidator(_duration)]
-ShareOf = Annotated[int, BeforeValidator(_share)]
-Amount = Annotated[str, BeforeValidator(_decimal)]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
+from stream.packs.units import Amount, Duration, Name, ShareOf, word
 
 
 class Part(BaseModel):
@@ -76,7 +37,7 @@ class Where(Part):
     @classmethod
     def _lists(cls, data: object) -> object:
         if isinstance(data, dict):
-            lists = {k: tuple(map(_word, v)) for k, v in data.items() if k in ("in", "not_in") and isinstance(v, list)}
+            lists = {k: tuple(map(word, v)) for k, v in data.items() if k in ("in", "not_in") and isinstance(v, list)}
             return {**data, **lists}
         return data
 
@@ -287,7 +248,10 @@ class CountRule(Rule):
     targets: Annotated[list[TargetSpec], Field(min_length=1)]
 
     @model_validator(mode="after")
-    def _rolling(self) -> CountRule:
+    def _counts(self) -> CountRule:
+        numbers = [target.number for target in self.targets]
+        if numbers != sorted(set(numbers)):
+            raise ValueError("expected targets in ascending order")
         if (self.period == "rolling") != (self.rolling_days is not None):
             raise ValueError("expected rolling_days with period rolling, and only then")
         return self

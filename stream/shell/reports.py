@@ -153,9 +153,7 @@ class Report:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.tally = folder, Tally()
         (folder / SUMMARY).unlink(missing_ok=True)
-        self._triggers, self._suppressed, self._dead = (
-            (folder / name).open("wb") for name in (TRIGGERS, SUPPRESSED, DEAD)
-        )
+        self._triggers, self._suppressed, self._dead = ((folder / name).open("wb") for name in (TRIGGERS, SUPPRESSED, DEAD))
         self._places: list[tuple[SortKey, int, int]] = []
         self._end = 0
 
@@ -270,6 +268,7 @@ def summary(totals: Totals, tally: Tally, fingerprint: str) -> dict[str, Any]:
         "events_per_second": round(events / totals.seconds) if totals.seconds else 0,
         "outcomes": {**outcomes, "waiting": waiting},
         "reconciled": waiting == 0,
+        "candidates": sum(labelled(counts, "candidate").values()),
         "triggers": sum(tally.triggers.values()),
         "triggers_by_type": dict(sorted(tally.triggers.items())),
         "suppressed": sum(tally.suppressed.values()),

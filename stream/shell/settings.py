@@ -278,10 +278,8 @@ def unknown(table: Mapping[str, Any], text: str, path: Path | None) -> list[str]
 def place(fault: ErrorDetails, text: str, path: Path | None, given: Mapping[str, Any]) -> str:
     """Where the faulty value was written."""
     name = str(fault["loc"][0]) if fault["loc"] else ""
-    if not name:
-        return "settings"
-    if name in given:
-        return name
+    if not name or name in given:
+        return name or "settings"
     return variable(name) if spoken(name) else f"{path}:{line_of(name, text)} {name}"
 
 

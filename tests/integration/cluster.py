@@ -3,7 +3,7 @@
 Rule: only what a reader outside sees is looked at: committed records, ledgers of the state topic, logs, exit codes.
 
     workers = Workers(settings, tmp_path)
-    workers.start("a"); workers.start("b"); workers.opened("a", "b")
+    workers.start("a"); workers.start("b"); workers.shared()
     publish(settings, lines, "x.jsonl")
     decided(settings, end_of_log(last), workers)
     said(settings)
@@ -14,13 +14,13 @@ As a program it is a worker like `kairos run` whose transactions can be held ope
 from __future__ import annotations
 
 import functools
-import logging
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from stream.engine.decision import Output
 from stream.engine.engine import Engine
 from stream.engine.partition import LEDGER, Partition
 from stream.packs import loader
+from stream.shell import logs
 from stream.shell.kafka import record
 from stream.shell.kafka.app import run
 from stream.shell.kafka.clients import librdkafka
@@ -41,7 +42,7 @@ from tests.integration.worker_toy import Holding
 from tests.integration.worker_trial import Fleet
 
 ROOT = Path(__file__).parents[2]
-KAIROS = (sys.executable, "-m", "stream.shell.cli", "run")
+KAIROS = (sys.executable, "-c", "from stream.shell.cli import main; main()", "run")
 OPENED = b"assignment opened"
 PAUSE = 0.2
 """Seconds between two looks."""
@@ -63,13 +64,21 @@ class Workers(Fleet):
         with self.log(name).open("ab") as log:
             self.processes[name] = subprocess.Popen(self.command, stdout=log, stderr=log, env=environment(own), cwd=self.where)
 
-    def opened(self, *names: str, patience: float = 60.0) -> None:
-        """Return when each of them has opened an assignment since it was first started."""
+    def shared(self, patience: float = 60.0) -> None:
+        """Return when the journal is divided among all workers started, as their logs say, each with some of it."""
         until = time.monotonic() + patience
-        while any(OPENED not in self.log(name).read_bytes() for name in names):
+        while True:
             self.alive()
-            assert time.monotonic() < until, f"no assignment was opened within {patience:.0f} s\n{self.logs()}"
+            owned = [self.owned(name) for name in self.processes]
+            if all(owned) and sorted(chain(*owned)) == list(range(self.settings.journal_partitions)):
+                return
+            assert time.monotonic() < until, f"the journal was not divided within {patience:.0f} s: {owned}\n{self.logs()}"
             time.sleep(PAUSE)
+
+    def owned(self, name: str) -> list[int]:
+        """The journal partitions of the last assignment that this worker opened."""
+        lines = [line for line in self.log(name).read_bytes().splitlines() if OPENED in line]
+        return [int(number) for number in msgspec.json.decode(lines[-1])["partitions"]] if lines else []
 
     def alive(self) -> None:
         """Fail when one ended by itself."""
@@ -81,7 +90,9 @@ def environment(settings: Settings) -> dict[str, str]:
     """The settings as variables, and nothing else of ours."""
     others = {name: text for name, text in os.environ.items() if not name.startswith(PREFIX)}
     given = settings.model_dump(exclude_unset=True, exclude_none=True, mode="json")
-    own = {variable(name): text if isinstance(text, str) else msgspec.json.encode(text).decode() for name, text in given.items()}
+    own = {
+        variable(name): text if isinstance(text, str) else msgspec.json.encode(text).decode() for name, text in given.items()
+    }
     return {**others, "PYTHONPATH": str(ROOT), **own}
 
 
@@ -130,8 +141,8 @@ def decided(settings: Settings, reached: Reached, workers: Workers | None = None
                 ends = journal_ends(settings)
             if ends is not None and all(found[partition].next >= end for partition, end in ends.items()):
                 return
-            logs = "" if workers is None else workers.logs()
-            assert time.monotonic() < until, f"not decided within {patience:.0f} s: {found}, journal {ends}\n{logs}"
+            story = "" if workers is None else workers.logs()
+            assert time.monotonic() < until, f"not decided within {patience:.0f} s: {found}, journal {ends}\n{story}"
             time.sleep(PAUSE)
 
 
@@ -169,22 +180,23 @@ def journal_ends(settings: Settings) -> dict[int, int]:
 
 def said(settings: Settings) -> list[Output]:
     """Everything committed: triggers, suppressed ones and dead letters; topics are logical."""
-    found = []
+    names = {settings.topic(topic): topic for topic in (*OUTPUTS, DEAD)}
+    found: list[Output] = []
     with record.consumer(settings) as reader:
-        for topic in (*OUTPUTS, DEAD):
-            name = settings.topic(topic)
-            for number in range(settings.journal_partitions):
-                low, high = record.bounds(reader, name, number, record.Range())
-                for message in record.messages(reader, name, number, low, high):
-                    found.append(Output(topic, message.key(), message.value(), message.headers() or []))
+        left = {(name, number) for name in names for number in range(settings.journal_partitions)}
+        reader.assign([TopicPartition(name, number, OFFSET_BEGINNING) for name, number in sorted(left)])
+        while left:
+            for message in reader.consume(10_000, PAUSE):
+                if record.ended(message):
+                    left.discard((message.topic(), message.partition()))
+                else:
+                    found.append(Output(names[message.topic()], message.key(), message.value(), message.headers() or []))
     return found
 
 
 def main() -> int:
     """A worker of the real engine that says when a transaction is open, and holds it open when asked to."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
-    for noisy in ("faust", "mode", "aiokafka"):
-        logging.getLogger(noisy).setLevel("WARNING")
+    logs.configure()
     settings = load()
     engine = Engine(loader.load(settings.pack), "live", settings.max_event_bytes)
     return run(settings, functools.partial(Partition, engine), Holding(Path(sys.argv[1])))

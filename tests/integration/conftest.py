@@ -38,7 +38,8 @@ class Secure(NamedTuple):
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker, so that strict markers know it."""
+    """Register the marker, so that strict markers know it; pass over what kafka-python says of itself."""
+    config.addinivalue_line("filterwarnings", "ignore:(read_text|open_text) is deprecated:DeprecationWarning")
     config.addinivalue_line("markers", "kafka: needs a real broker (see tests/integration/conftest.py)")
 
 

@@ -19,6 +19,7 @@ from stream.shell.kafka import record, snapshot, topics
 from stream.shell.kafka.clients import librdkafka
 from stream.shell.kafka.publish import Pace, publish, route
 from stream.shell.settings import Settings
+from stream.wire.instants import Instants
 from stream.wire.lines import from_line, stamps
 from stream.wire.registry import SOURCES
 
@@ -205,6 +206,19 @@ def test_sources_come_back_as_they_were(configured: Configured) -> None:
 
     assert len(lines) == 5
     assert sorted(recorded(second, "in.txn").splitlines()) == sorted(lines)
+
+
+def test_recorded_sources_say_when_the_broker_took_them(configured: Configured) -> None:
+    """A log of a live source can be replayed: its recorded time is the broker's."""
+    settings = configured()
+    topics.create(settings)
+    before = int(time.time() * 1000)
+    publish(settings, numbered([event(1)]), "log.jsonl")
+
+    text = stamps(recorded(settings, "in.txn")).recordedtime
+
+    assert text is not None
+    assert before - 1000 <= Instants().parse(text) <= int(time.time() * 1000) + 1000
 
 
 def recorded(settings: Settings, topic: str, **more: Any) -> bytes:

@@ -37,8 +37,8 @@ class Fleet:
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         (where / "hold").mkdir(parents=True)
 
-    def start(self, name: str) -> None:
-        given = {**self.settings.model_dump(exclude_unset=True, mode="json"), "instance_id": name}
+    def start(self, name: str, **different: str) -> None:
+        given = {**self.settings.model_dump(exclude_unset=True, mode="json"), "instance_id": name, **different}
         command = [sys.executable, worker_toy.__file__, json.dumps(given), str(self.where / "hold")]
         root = str(Path(worker_toy.__file__).parents[2])
         environment = {**os.environ, "PYTHONPATH": root}

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from tests.integration.conftest import broker, broker_home, configured, prefix
+from tests.integration.conftest import broker, broker_home
 from tests.real import berka
 
-__all__ = ["broker", "broker_home", "configured", "prefix"]
+__all__ = ["broker", "broker_home"]
+OUTCOMES = ("passed", "failed", "error", "skipped")
 
 
 @pytest.fixture(scope="session")
@@ -26,15 +27,21 @@ def bookings() -> list[berka.Row]:
     return berka.rows()
 
 
+@pytest.fixture(scope="session")
+def lines(bookings: list[berka.Row]) -> list[bytes]:
+    """All of them as a log."""
+    return list(berka.log(bookings))
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """One line on Berka, whenever its tests were asked for."""
-    ran = {
-        outcome: sum("tests/real/" in getattr(report, "nodeid", "") for report in terminalreporter.stats.get(outcome, []))
-        for outcome in ("passed", "failed", "error", "skipped")
+    stats = terminalreporter.stats
+    counts = {
+        outcome: sum("tests/real/" in getattr(report, "nodeid", "") for report in stats.get(outcome, []))
+        for outcome in OUTCOMES
     }
-    if not any(ran.values()):
+    if not any(counts.values()):
         return
+    word = "Berka ran" if sum(counts.values()) > counts["skipped"] else "Berka DID NOT RUN"
     terminalreporter.section("real data")
-    done = ran["passed"] + ran["failed"] + ran["error"]
-    word = "Berka ran" if done else "Berka DID NOT RUN"
-    terminalreporter.write_line(f"real data: {word} ({', '.join(f'{n} {what}' for what, n in ran.items() if n)})")
+    terminalreporter.write_line(f"real data: {word} ({', '.join(f'{n} {what}' for what, n in counts.items() if n)})")

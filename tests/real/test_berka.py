@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,13 +13,16 @@ import pytest
 from stream.domain.days import stamp
 from stream.packs import loader
 from stream.packs.spec import Pack, PackSpec
-from stream.shell.replay import ReplayResult, replay
+from stream.shell import reports
 from stream.wire.outputs import payload_type
-from tests.real import berka
+from stream.wire.registry import MAJOR
+from tests.real import berka, told
 from tests.real.berka import PRAGUE, Row
+from tests.real.told import Found, Told, places
 
 pytestmark = pytest.mark.real
 PACK = Path(__file__).with_name("berka.yaml")
+ROWS = 46_997
 CROSSINGS = {50_000: ((2549, 581), (2392, 562)), 100_000: ((133, 94), (128, 91))}
 """Threshold: upward crossings and in how many accounts, downward the same. Counted by others (see the data's README)."""
 SILENCES = {30: 501, 45: 246, 60: 196, 90: 165}
@@ -28,79 +30,62 @@ SILENCES = {30: 501, 45: 246, 60: 196, 90: 165}
 PENSIONS = {1: 213, 2: 205, 3: 203}
 """Accounts with at least so many pension credits."""
 
-Found = tuple[str, str]
-"""Subject and event time."""
+Accounts = dict[str, list[Row]]
+"""The bookings of each account in their order."""
 
 
 @pytest.fixture(scope="module")
-def lines(bookings: list[Row]) -> list[bytes]:
-    """The whole log."""
-    return list(berka.log(bookings))
-
-
-@pytest.fixture(scope="module")
-def replayed(lines: list[bytes]) -> ReplayResult:
+def by_replay(lines: list[bytes]) -> Told:
     """The whole log through the pack of this folder."""
-    return through(loader.load(PACK), lines)
+    return told.replayed(loader.load(PACK), lines)
 
 
 @pytest.fixture(scope="module")
-def accounts(bookings: list[Row]) -> dict[str, list[Row]]:
-    """The bookings of each account in their order."""
+def by_kafka(broker: str, lines: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> Told:
+    """The same through Kafka with two workers."""
+    return told.published(broker, PACK, lines, tmp_path_factory.mktemp("workers"))
+
+
+@pytest.fixture(scope="module", params=["by_replay", pytest.param("by_kafka", marks=pytest.mark.kafka)])
+def found(request: pytest.FixtureRequest, bookings: list[Row]) -> Told:
+    """What was told, either way."""
+    result: Told = request.getfixturevalue(request.param)
+    return result
+
+
+@pytest.fixture(scope="module")
+def accounts(bookings: list[Row]) -> Accounts:
+    """For plain loops."""
     return berka.booked(bookings)
-
-
-def through(pack: Pack, lines: Iterable[bytes]) -> ReplayResult:
-    """Lines of the log through a pack."""
-    return replay(pack, ((berka.NAME, number, line) for number, line in enumerate(lines, 1)))
-
-
-def found(replayed: ReplayResult, kind: str, field: str, value: Any) -> list[Found]:
-    """The triggers of a type whose detail has this value, by subject and event time."""
-    return sorted(
-        (each["subject"], each["data"]["context"]["event_time"])
-        for each in replayed.triggers
-        if each["type"] == f"{kind}.v1" and each["data"]["details"][field] == value
-    )
-
-
-def ended(replayed: ReplayResult, days: int) -> list[Found]:
-    """The ends of silences of the rule that waits so many dates."""
-    return sorted(
-        (each["subject"], each["data"]["context"]["event_time"])
-        for each in replayed.triggers
-        if each["type"] == "dormancy.ended.v1" and each["data"]["episode"]["key"].endswith(f"|{days}")
-    )
-
-
-def per_account(replayed: ReplayResult, kind: str) -> Counter[str]:
-    """How many triggers of a type each account has."""
-    return Counter(each["subject"] for each in replayed.triggers if each["type"] == f"{kind}.v1")
 
 
 # What others counted
 
 
 @pytest.mark.parametrize("level", CROSSINGS)
-def test_crossings_are_those_that_others_counted(replayed: ReplayResult, level: int) -> None:
+def test_crossings_are_those_that_others_counted(found: Told, level: int) -> None:
     """A ladder of one band at each date's close, from zero, without hysteresis or dwell."""
-    ups = found(replayed, "tier.upgraded", "tier_to", str(level))
-    downs = found(replayed, "tier.downgraded", "tier_from", str(level))
+    ups, downs = found.of("tier.upgraded", tier_to=str(level)), found.of("tier.downgraded", tier_from=str(level))
 
-    counted = tuple((len(each), len({subject for subject, _ in each})) for each in (ups, downs))
+    counted = tuple((len(each), len({one["subject"] for one in each})) for each in (ups, downs))
 
     assert counted == CROSSINGS[level]
 
 
 @pytest.mark.parametrize("days", SILENCES)
-def test_ended_silences_are_those_that_others_counted(replayed: ReplayResult, days: int) -> None:
+def test_ended_silences_are_those_that_others_counted(found: Told, days: int) -> None:
     """More than so many dates without anything that the customer started, and then something."""
-    assert len(ended(replayed, days)) == SILENCES[days]
+    assert len(ended(found, days)) == SILENCES[days]
 
 
-def test_pensions_start_in_the_accounts_that_others_counted(replayed: ReplayResult) -> None:
+def ended(found: Told, days: int) -> list[Found]:
+    """Ends of silences, told by the rule that waits so many dates."""
+    return places(each for each in found.of("dormancy.ended") if each["data"]["episode"]["key"].endswith(f"|{days}"))
+
+
+def test_pensions_start_in_the_accounts_that_others_counted(found: Told) -> None:
     """A rhythm starts once in each; a sequence of two completes with every pension but the first."""
-    first, again = per_account(replayed, "payroll.started"), per_account(replayed, "payroll.leaking")
+    first, again = (Counter(each["subject"] for each in found.of(f"payroll.{kind}")) for kind in ("started", "leaking"))
 
     counted = {1: len(first), 2: len(again), 3: sum(count >= 2 for count in again.values())}
 
@@ -109,11 +94,11 @@ def test_pensions_start_in_the_accounts_that_others_counted(replayed: ReplayResu
 
 def test_first_second_and_third_pension_are_counted_once(lines: list[bytes]) -> None:
     """A count over the account's life passes each number once."""
-    replayed = through(counting_pensions(), (line for line in lines if b'"PENS"' in line))
+    found = told.replayed(counting_pensions(), (line for line in lines if b'"PENS"' in line))
 
-    counted = Counter(each["data"]["details"]["count"] for each in replayed.triggers)
+    counted = Counter(each["data"]["details"]["count"] for each in found.triggers)
 
-    assert (counted, replayed.suppressed) == (PENSIONS, [])
+    assert (counted, len(found.outputs)) == (PENSIONS, len(found.triggers))
 
 
 def counting_pensions() -> Pack:
@@ -131,23 +116,36 @@ def counting_pensions() -> Pack:
     return Pack(spec=spec, digest=loader.digest(spec))
 
 
-def test_nothing_is_refused_and_nothing_is_dead(replayed: ReplayResult) -> None:
-    """Every row is an event, every candidate a trigger, and every trigger is of its type."""
-    assert (replayed.suppressed, replayed.dead, replayed.counts["outcome", "processed"]) == ([], [], 46_997)
-    for each in replayed.triggers:
+# What else must hold
+
+
+def test_every_candidate_is_a_trigger_of_its_type(found: Told) -> None:
+    """Nothing is refused, nothing is dead."""
+    assert len(found.outputs) == len(found.triggers) > 0
+    for each in found.triggers:
         msgspec.convert(each["data"], shape(each["type"]))
 
 
 @cache
 def shape(wire_type: str) -> Any:
     """The type of a trigger's data."""
-    return payload_type(wire_type.removesuffix(".v1"))
+    return payload_type(wire_type.removesuffix(MAJOR))
+
+
+@pytest.mark.kafka
+def test_two_workers_and_the_replay_tell_the_same_bytes(by_kafka: Told, by_replay: Told) -> None:
+    """Byte for byte in sorted order, and so the same digest; only the mode differs."""
+    live, again = (sorted(map(reports.canonical, each.outputs)) for each in (by_kafka, by_replay))
+
+    assert live == again
+    assert reports.digest(by_kafka.outputs) == reports.digest(by_replay.outputs)
+    assert {each["kairosmode"] for each in by_kafka.triggers} == {"live"}
 
 
 # What a plain loop finds
 
 
-def crossings(accounts: dict[str, list[Row]], level: int) -> tuple[list[Found], list[Found]]:
+def crossings(accounts: Accounts, level: int) -> tuple[list[Found], list[Found]]:
     """Upward and downward crossings of a threshold from one date's close to the next; the first comes from zero."""
     ups: list[Found] = []
     downs: list[Found] = []
@@ -161,29 +159,34 @@ def crossings(accounts: dict[str, list[Row]], level: int) -> tuple[list[Found], 
 
 
 @pytest.mark.parametrize("level", CROSSINGS)
-def test_crossings_are_those_of_a_plain_loop(replayed: ReplayResult, accounts: dict[str, list[Row]], level: int) -> None:
+def test_crossings_are_those_of_a_plain_loop(by_replay: Told, accounts: Accounts, level: int) -> None:
     """The same accounts at the same closes."""
     ups, downs = crossings(accounts, level)
 
-    assert found(replayed, "tier.upgraded", "tier_to", str(level)) == ups
-    assert found(replayed, "tier.downgraded", "tier_from", str(level)) == downs
+    assert places(by_replay.of("tier.upgraded", tier_to=str(level))) == ups
+    assert places(by_replay.of("tier.downgraded", tier_from=str(level))) == downs
 
 
 @pytest.mark.parametrize("days", SILENCES)
-def test_silences_are_those_of_a_plain_loop(replayed: ReplayResult, accounts: dict[str, list[Row]], days: int) -> None:
+def test_silences_are_those_of_a_plain_loop(by_replay: Told, accounts: Accounts, days: int) -> None:
     """The same accounts, ended on the same dates, and told when the last silent date was over."""
-    told: list[Found] = []
-    closed: list[Found] = []
+    silent: list[Found] = []
+    over: list[Found] = []
     for account, own in accounts.items():
         acts = sorted({row.day for row in own if row.label not in berka.NOT_OWN})
         for last, following in zip(acts, [*acts[1:], None], strict=True):
             until = following or berka.LAST + 1
             if until - last > days:
-                told.append((f"A{account}", stamp(PRAGUE.close(last + days))))
-                closed += [(f"A{account}", stamp(PRAGUE.start(following)))] if following else []
+                silent.append((f"A{account}", stamp(PRAGUE.close(last + days))))
+                over += [(f"A{account}", stamp(PRAGUE.start(following)))] if following else []
 
-    assert ended(replayed, days) == sorted(closed)
-    assert found(replayed, "dormancy.entered", "silence_days", days) == sorted(told)
+    assert ended(by_replay, days) == sorted(over)
+    assert places(by_replay.of("dormancy.entered", silence_days=days)) == sorted(silent)
+
+
+def test_the_log_holds_every_row_to_the_last_whole_date(bookings: list[Row], lines: list[bytes]) -> None:
+    """As many as the data's README says, and no more than one line each."""
+    assert (len(bookings), len(lines), max(row.day for row in bookings)) == (ROWS, ROWS, berka.LAST)
 
 
 def test_without_its_sequence_the_log_crosses_falsely(bookings: list[Row]) -> None:
@@ -192,8 +195,8 @@ def test_without_its_sequence_the_log_crosses_falsely(bookings: list[Row]) -> No
     pack = loader.load(PACK)
     ups, _ = crossings(berka.booked(few), 50_000)
 
-    ordered = through(pack, berka.log(few))
-    unordered = through(pack, berka.log(few, numbered=lambda place: 0))
+    ordered = told.replayed(pack, berka.log(few))
+    unordered = told.replayed(pack, berka.log(few, numbered=lambda place: 0))
 
-    assert found(ordered, "tier.upgraded", "tier_to", "50000") == ups
-    assert found(unordered, "tier.upgraded", "tier_to", "50000") != ups
+    assert places(ordered.of("tier.upgraded", tier_to="50000")) == ups
+    assert places(unordered.of("tier.upgraded", tier_to="50000")) != ups

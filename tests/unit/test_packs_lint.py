@@ -2,139 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from stream.packs.faults import SOFT, LintCode
 from stream.packs.loader import understood
 
-SMALL = """\
-name: small
-version: 1
-zone: Asia/Shanghai
-currency: CNY
-rates: {USD: "7.10"}
-inputs:
-  credit:
-    - on: txn.entry.posted
-      where:
-        - {field: credit_debit_indicator, in: [CRDT]}
-  unfinished:
-    - on: app.action.performed
-      where:
-        - {field: funnel, present: true}
-features:
-  aum: {kind: balances}
-  flow: {kind: window, days: 30, inputs: credit}
-  past: {kind: histogram, inputs: credit}
-rules:
-  tier:
-    mechanism: ladder
-    value: aum
-    velocity: flow
-    bands:
-      - {name: low, at: 2000}
-      - {name: high, at: 50000}
-    hysteresis: 0.02
-    approaching: {within: 0.1, days: 3}
-    emits:
-      upgraded:
-        type: tier.upgraded
-        topic: tier
-        purpose: sales
-        talk_track: up
-        details: {aum: value, tier_from: from, tier_to: to}
-        evidence: [aum]
-        zh: 升至 {value} 元
-        en: rose to {value}
-      approaching:
-        type: tier.approaching
-        topic: tier
-        purpose: sales
-        talk_track: near
-        details: {aum: value, tier_from: from, tier_to: to}
-        zh: 差 {gap} 元
-        en: short of {gap}
-  journey:
-    mechanism: absence
-    after: unfinished
-    until: credit
-    stages:
-      - {moment: left, after: 2h}
-    ended: back
-    given: {feature: aum, at_most: 0}
-    emits:
-      left: &left
-        type: dormancy.entered
-        topic: dormancy
-        purpose: service
-        talk_track: left
-        zh: 已 {silence_days} 天
-        en: for {silence_days} days
-      back:
-        <<: *left
-        type: dormancy.ended
-  leak:
-    mechanism: sequence
-    first: credit
-    then: credit
-    within: 1d
-    share: 0.5
-    amount: amount
-    emits:
-      completed:
-        type: payroll.leaking
-        topic: payroll
-        purpose: sales
-        talk_track: leak
-        details: {outflow: followed, outflow_share: share}
-        zh: 占 {share}
-        en: that is {share}
-  pay:
-    mechanism: rhythm
-    inputs: credit
-    label: purpose
-    emits:
-      missed:
-        type: payroll.missed
-        topic: payroll
-        purpose: service
-        talk_track: missed
-        zh: 应于 {expected_on}
-        en: expected on {expected_on}
-  windfall:
-    mechanism: significance
-    inputs: credit
-    history: past
-    floor: 10000
-    times: 3
-    emits:
-      extreme:
-        type: funds.significant_inflow
-        topic: funds
-        purpose: sales
-        talk_track: windfall
-        zh: 转入 {amount} 元
-        en: received {amount}
-  points:
-    mechanism: count
-    inputs: credit
-    period: month
-    targets:
-      - {moment: almost, number: 9}
-    emits:
-      almost:
-        type: points.almost_double
-        topic: points
-        purpose: service
-        talk_track: points
-        zh: 第 {count} 笔
-        en: number {count}
-"""
+SMALL = Path(__file__).with_name("small_pack.yaml").read_text(encoding="utf-8")
 
 CASES = [
     # the form
     ("SYNTAX", "version: 1\n", "version: 1\nversion: 1 #!\n", "key 'version' is written twice"),
-    ("UNKNOWN_FIELD", "    value: aum\n", "    value: aum\n    dwel_days: 1 #!\n", "unknown field 'dwel_days'; did you mean 'dwell_days'?"),
+    (
+        "UNKNOWN_FIELD",
+        "    value: aum\n",
+        "    value: aum\n    dwel_days: 1 #!\n",
+        "unknown field 'dwel_days'; did you mean 'dwell_days'?",
+    ),
     ("UNKNOWN_FIELD", "{kind: balances}", "{kind: balances, days: 3} #!", "unknown field 'days'; expected one of kind"),
     ("UNKNOWN_FIELD", "{moment: left, after: 2h}", "{moment: left, after: 2h, fase: opened} #!", "did you mean 'phase'?"),
     ("UNKNOWN_FIELD", "present: true}", "present: true, inn: [x]} #!", "unknown field 'inn'; did you mean 'in'?"),
@@ -152,22 +37,60 @@ CASES = [
     ("BAD_VALUE", "in: [CRDT]}", "in: [CRDT], present: true} #!", "expected exactly one of in, not_in"),
     ("BAD_VALUE", "after: 2h}", "after: 2h, days: 3} #!", "expected exactly one of days, after"),
     ("BAD_VALUE", "  leak:\n", "  Leak: #!\n", "expected small letters, digits and _, got 'Leak'"),
+    ("BAD_VALUE", "hysteresis: 0.02", "hysteresis: -0.02 #!", "expected at least 0, got -0.02"),
+    (
+        "BAD_VALUE",
+        "{moment: almost, number: 9}",
+        "{moment: almost, number: 9}\n      - {moment: almost, number: 8}",
+        "expected targets in ascending order",
+    ),
     # what is listened to
+    ("BAD_VALUE", "past: {kind: histogram,", "past: {kind: histogram, quantile: 1.5, #!\n   ", "above 0 and at most 1"),
     ("UNKNOWN_TYPE", "on: app.action.performed", "on: app.action.perform #!", "did you mean 'app.action.performed'?"),
     ("UNKNOWN_TYPE", "on: app.action.performed", "on: party.merged #!", "unknown event type 'party.merged'"),
-    ("UNKNOWN_FIELD", "{field: funnel,", "{field: funel, #!\n ", "unknown field of app.action.performed 'funel'; did you mean 'funnel'?"),
+    (
+        "UNKNOWN_FIELD",
+        "{field: funnel,",
+        "{field: funel, #!\n ",
+        "unknown field of app.action.performed 'funel'; did you mean 'funnel'?",
+    ),
     ("UNKNOWN_FIELD", "    label: purpose", "    label: counterparty.nam_hash #!", "did you mean 'counterparty.name_hash'?"),
     ("BAD_VALUE", "in: [CRDT]", "in: [CREDIT] #!\n ", "unknown value of credit_debit_indicator 'CREDIT'; did you mean 'CRDT'?"),
     ("BAD_VALUE", "in: [CRDT]", "in: [] #!\n ", "expected at least 1 item"),
     ("BAD_VALUE", "in: [CRDT]", "at_least: 5 #!\n ", "is a word of a closed list and cannot be compared with a number"),
     ("BAD_VALUE", "in: [CRDT]", "present: false #!\n ", "'credit_debit_indicator' is always there"),
-    ("BAD_VALUE", "{field: credit_debit_indicator, in: [CRDT]}", "{field: amount, in: [x]} #!", "'amount' is an amount of money"),
-    ("BAD_VALUE", "{field: credit_debit_indicator, in: [CRDT]}", "{field: counterparty.own_name, in: [yes]} #!", "expected one of false, true"),
-    ("BAD_VALUE", "    amount: amount", "    amount: purpose #!", "expected an amount of money, but 'purpose' of txn.entry.posted is text"),
-    ("BAD_VALUE", "    label: purpose", "    label: amount #!", "expected text, but 'amount' of txn.entry.posted is an amount of money"),
+    (
+        "BAD_VALUE",
+        "{field: credit_debit_indicator, in: [CRDT]}",
+        "{field: amount, in: [x]} #!",
+        "'amount' is an amount of money",
+    ),
+    (
+        "BAD_VALUE",
+        "{field: credit_debit_indicator, in: [CRDT]}",
+        "{field: counterparty.own_name, in: [yes]} #!",
+        "expected one of false, true",
+    ),
+    (
+        "BAD_VALUE",
+        "    amount: amount",
+        "    amount: purpose #!",
+        "expected an amount of money, but 'purpose' of txn.entry.posted is text",
+    ),
+    (
+        "BAD_VALUE",
+        "    label: purpose",
+        "    label: amount #!",
+        "expected text, but 'amount' of txn.entry.posted is an amount of money",
+    ),
     ("BAD_VALUE", "    share: 0.5\n    amount: amount\n", "    share: 0.5 #!\n", "expected `amount` beside it"),
     ("BAD_VALUE", "    stages:\n", "    per: screen #!\n    stages:\n", "'screen' may be absent from app.action.performed"),
-    ("BAD_VALUE", "    inputs: credit\n    history", "    inputs: unfinished #!\n    history", "expected the inputs and the amount of its history"),
+    (
+        "BAD_VALUE",
+        "    inputs: credit\n    history",
+        "    inputs: unfinished #!\n    history",
+        "expected the inputs and the amount of its history",
+    ),
     ("BAD_VALUE", "floor: 10000", "floor: '0.005' #!", "expected at most 2 decimals"),
     ("BAD_VALUE", "floor: 10000", "floor: 10000000000000 #!", "expected fewer than 10^15 minor units"),
     ("UNKNOWN_INPUT", "    then: credit", "    then: credits #!", "unknown input 'credits'; did you mean 'credit'?"),
@@ -177,16 +100,31 @@ CASES = [
     ("UNKNOWN_FEATURE", "{feature: aum,", "{feature: past, #!\n ", "expected a feature of kind balances or window"),
     ("UNKNOWN_FEATURE", "evidence: [aum]", "evidence: [aum, flo] #!", "did you mean 'flow'?"),
     # what moments become
-    ("UNKNOWN_TRIGGER", "type: tier.upgraded", "type: tier.upgrade #!", "unknown trigger type 'tier.upgrade'; did you mean 'tier.upgraded'?"),
+    (
+        "UNKNOWN_TRIGGER",
+        "type: tier.upgraded",
+        "type: tier.upgrade #!",
+        "unknown trigger type 'tier.upgrade'; did you mean 'tier.upgraded'?",
+    ),
     ("UNKNOWN_MOMENT", "      upgraded:\n", "      upgrade: #!\n", "unknown moment 'upgrade'; did you mean 'upgraded'?"),
     ("UNKNOWN_MOMENT", "    approaching: {within: 0.1, days: 3}\n", "", "'approaching' never comes: the rule has no zone"),
     ("UNKNOWN_FACT", "zh: 升至 {value} 元", "zh: 升至 {valu} 元 #!", "unknown fact 'valu'; did you mean 'value'?"),
     ("UNKNOWN_FACT", "{outflow: followed,", "{outflow: flowed, #!\n ", "unknown fact 'flowed'; did you mean 'followed'?"),
     ("UNKNOWN_FACT", "en: for {silence_days} days", "en: for {key} days #!", "unknown fact 'key'"),
     ("UNKNOWN_DETAIL", "{outflow: followed,", "{outflows: followed, #!\n ", "did you mean 'outflow'?"),
-    ("UNKNOWN_DETAIL", "{outflow: followed,", "{outflow: window_hours, #!\n ", "detail 'outflow' holds money, but the fact 'window_hours' is number"),
+    (
+        "UNKNOWN_DETAIL",
+        "{outflow: followed,",
+        "{outflow: window_hours, #!\n ",
+        "detail 'outflow' holds money, but the fact 'window_hours' is number",
+    ),
     ("UNKNOWN_DETAIL", "        type: payroll.missed", "        type: payroll.started #!", "nothing fills the detail 'amount'"),
-    ("UNKNOWN_DETAIL", "{aum: value, tier_from: from, tier_to: to}\n        evidence", "{aum: velocity_per_day, #!\n          tier_from: from, tier_to: to}\n        evidence", "detail 'aum' must be there, but the fact 'velocity_per_day' may be absent"),
+    (
+        "UNKNOWN_DETAIL",
+        "{aum: value, tier_from: from, tier_to: to}\n        evidence",
+        "{aum: velocity_per_day, #!\n          tier_from: from, tier_to: to}\n        evidence",
+        "detail 'aum' must be there, but the fact 'velocity_per_day' may be absent",
+    ),
     ("MESSAGE", "zh: 升至 {value} 元", "zh: 升至 {value 元 #!", "expected every { to have its }"),
     ("MESSAGE", "en: rose to {value}", "en: rose #!", "expected at least one fact in braces"),
     ("MESSAGE", "en: rose to {value}", "en: 'rose to {value:>10}' #!", "expected {value} without a format"),
@@ -197,7 +135,12 @@ CASES = [
     ("BAD_CURRENCY", "USD: ", "CNY: ", "CNY is the pack's own currency"),
     ("BAD_CURRENCY", "USD: ", "US: ", "expected three capital letters, got 'US'"),
     ("BAD_CURRENCY", '"7.10"', '"0"', "expected a rate above zero"),
-    ("BAD_BANDS", "{name: high, at: 50000}", "{name: high, at: 2000} #!", "expected bands to ascend from above 0, got 2000 after 2000"),
+    (
+        "BAD_BANDS",
+        "{name: high, at: 50000}",
+        "{name: high, at: 2000} #!",
+        "expected bands to ascend from above 0, got 2000 after 2000",
+    ),
     ("BAD_BANDS", "{name: low, at: 2000}", "{name: low, at: 0} #!", "expected bands to ascend"),
     ("BAD_BANDS", "{name: high, at: 50000}", "{name: low, at: 50000} #!", "band 'low' is named twice"),
     ("BAD_BANDS", "{name: high, at: 50000}", "{name: high, at: 2100} #!", "the zones of 'low' and 'high' overlap"),
@@ -207,7 +150,12 @@ CASES = [
     ("UNUSED", "features:\n", "  idle: #!\n    - on: card.issued\nfeatures:\n", "nothing listens to 'idle'"),
     ("UNUSED", "features:\n", "features:\n  idle: {kind: balances} #!\n", "nothing uses the feature 'idle'"),
     ("UNUSED", "    ended: back\n", "    ended: gone #!\n", "nothing tells the moment 'gone'"),
-    ("UNUSED", "{moment: almost, number: 9}\n", "{moment: almost, number: 9}\n      - {moment: full, number: 10} #!\n", "nothing tells the moment 'full'"),
+    (
+        "UNUSED",
+        "{moment: almost, number: 9}\n",
+        "{moment: almost, number: 9}\n      - {moment: full, number: 10} #!\n",
+        "nothing tells the moment 'full'",
+    ),
 ]
 
 
@@ -239,7 +187,11 @@ def test_every_code_has_a_case() -> None:
 
 def test_all_faults_are_reported_at_once() -> None:
     """In the order of their lines."""
-    text = SMALL.replace("zone: Asia/Shanghai", "zone: Mars").replace("value: aum", "value: aun").replace("rose to {value}", "rose")
+    text = (
+        SMALL.replace("zone: Asia/Shanghai", "zone: Mars")
+        .replace("value: aum", "value: aun")
+        .replace("rose to {value}", "rose")
+    )
 
     faults = understood("pack.yaml", text).faults
 
@@ -250,7 +202,7 @@ def test_all_faults_of_form_are_reported_at_once() -> None:
     """Each with its line."""
     text = SMALL.replace("version: 1", "version: one").replace("within: 1d", "within: soon").replace("learn", "x")
 
-    assert [fault.line for fault in understood("pack.yaml", text).faults] == [2, text[: text.index("soon")].count("\n") + 1]
+    assert [fault.line for fault in understood("pack.yaml", text).faults] == [3, text[: text.index("soon")].count("\n") + 1]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "5", "name: x", "rules: {a: 5}", "rules: {a: {mechanism: ladder, bands: 3}}"])

@@ -6,7 +6,7 @@ Rule: a journal is known by its first line (`kairosjournal`); the two are never 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -39,6 +39,10 @@ class Logs:
         if len(kinds) > 1:
             raise ConfigError("expected either source logs or a recorded journal, got both")
         self.journal = kinds == {True}
+
+    def only(self, part: Callable[[Iterator[Numbered]], Iterator[Numbered]]) -> None:
+        """Read each log no further than ``part`` lets."""
+        self._logs = [(kind, part(log)) for kind, log in self._logs]
 
     def numbered(self) -> Iterator[Numbered]:
         """One log after the other: a journal's order is its own."""

@@ -6,7 +6,7 @@ Rule: the same logs, pack and settings give the same report, but for its two fig
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -40,12 +40,17 @@ class Job(NamedTuple):
     until: int | None = None
 
 
-def drive(job: Job, sink: Sink, title: str = "replay") -> Replay:
-    """The whole job. Raises ConfigError for what does not go together, StateError for a range that does not follow on."""
+def checked(job: Job) -> Job:
+    """The same job. Raises ConfigError for what does not go together."""
     if job.logs.journal and (job.until is not None or job.partitions is not None):
         raise ConfigError("a recorded journal brings its own clock and partitions: leave --until and --partitions out")
     if job.state and not job.logs.journal:
         raise ConfigError("--state goes with a recorded journal (kairos record journal), got a source log")
+    return job
+
+
+def drive(job: Job, sink: Sink, title: str = "replay") -> Replay:
+    """The whole job. Raises StateError for a journal range that does not follow on from the state before it."""
     replay = Replay(job.engine, sink, job.partitions or 1)
     for row in job.state:
         replay.restore(*row)
@@ -91,8 +96,3 @@ def moment(text: str, zone: str) -> int:
     parsed = datetime.fromisoformat(text)
     aware = parsed if parsed.tzinfo else parsed.replace(tzinfo=ZoneInfo(zone))
     return int(aware.timestamp() * 1000)
-
-
-def rules_of(pack: Pack) -> dict[str, Iterable[str]]:
-    """The pack's rules, each with the trigger types it can emit."""
-    return {name: [emit.type for emit in rule.emits.values()] for name, rule in pack.spec.rules.items()}

@@ -24,7 +24,7 @@ def pack_names(incomplete: str) -> list[str]:
 
 LOG = "A log: one structured CloudEvent a line; plain, .gz, .zst, or - for standard input."
 
-LogPaths = Annotated[list[str], typer.Argument(metavar="LOG...", help=LOG, show_default=False)]
+LogPaths = Annotated[list[str], typer.Argument(metavar="LOG", help=LOG, show_default=False)]
 PackOption = Annotated[
     str | None,
     typer.Option(
@@ -43,7 +43,7 @@ StateOption = Annotated[
     typer.Option("--state", metavar="SNAPSHOT", help="State before a journal range that starts in the middle."),
 ]
 OutFile = Annotated[
-    str | None, typer.Option("--out", "-o", metavar="FILE", help="Where to; .gz and .zst are packed; - is stdout.")
+    str | None, typer.Option("--out", "-o", metavar="FILE", help="Where to (.gz, .zst are packed); stdout when absent or -.")
 ]
 OutFolder = Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder to write to.", file_okay=False)]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -25,14 +25,25 @@ def outlet(path: str | None) -> Iterator[BinaryIO]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    part = Path(path + ".part")
-    with ExitStack() as stack:
-        try:
-            file = stack.enter_context(part.open("wb", buffering=1 << 20))
-        except OSError as error:
-            raise ConfigError(f"expected a place to write to, got {type(error).__name__} at {path}") from error
-        yield stack.enter_context(packed(file, path))
-    part.replace(path)
+    # a device or a pipe is written as it is
+    special = Path(path).exists() and not Path(path).is_file()
+    part = Path(path if special else path + ".part")
+    try:
+        with opened(part, path) as file, packed(file, path) as writer:
+            yield writer
+        part.replace(path)
+    except BaseException:
+        if not special:
+            part.unlink(missing_ok=True)
+        raise
+
+
+def opened(part: Path, path: str) -> BinaryIO:
+    """The file itself. Raises ConfigError with the name that was given."""
+    try:
+        return part.open("wb", buffering=1 << 20)
+    except OSError as error:
+        raise ConfigError(f"expected a place to write to, got {type(error).__name__} at {path}") from error
 
 
 @contextmanager

@@ -18,13 +18,17 @@ from stream.domain.errors import StateError
 from stream.shell.kafka import restore
 from stream.shell.kafka.failstop import guarded
 from stream.shell.kafka.plan import Decision, Partition, PartitionFactory, Plan
-from stream.shell.kafka.positions import Committed, Inbox
+from stream.shell.kafka.positions import Committed, Inbox, rest
 from stream.shell.kafka.sink import Sink
 from stream.shell.kafka.telemetry import Telemetry
 from stream.shell.logs import logger
 
 AHEAD = 4
 """Chunks of one partition that may wait."""
+TURN = 0.1
+"""Seconds of computing after which other partitions, ticks and acknowledgements get their turn."""
+LEAST = 50
+"""Records of a chunk that may always be computed together."""
 log = logger(__name__)
 
 
@@ -55,6 +59,7 @@ class JournalPartition:
         self.closing = False
         self.applied = partition.next_offset
         self.decided = 0
+        self._cost = 0.0
         self._task: asyncio.Task[None] | None = None
 
     def begin(self, inbox: Inbox, work: Callable[[JournalPartition, list[Any]], Any]) -> None:
@@ -68,7 +73,19 @@ class JournalPartition:
             if not inbox.waiting:
                 inbox.ready.clear()
                 continue
-            await work(self, inbox.take(inbox.most // AHEAD).records)
+            chunk = self.turn(inbox.most // AHEAD)
+            began = time.perf_counter()
+            await work(self, inbox.take(chunk).records)
+            await asyncio.sleep(rest(time.perf_counter() - began, len(inbox), chunk))
+
+    def turn(self, most: int) -> int:
+        """How many records to compute together, by what a record has cost lately."""
+        return most if not self._cost else max(min(LEAST, most), min(most, int(TURN / self._cost)))
+
+    def spent(self, records: int, seconds: float) -> None:
+        """Computing these records took so long."""
+        if records:
+            self._cost += 0.2 * (seconds / records - self._cost) if self._cost else seconds / records
 
     async def end(self) -> None:
         """Return when the chunk in flight is committed; the rest is abandoned."""
@@ -188,6 +205,7 @@ class Decide:
         one.partition.accept(decision)
         one.applied = one.partition.next_offset
         one.decided += 1
+        one.spent(len(covered), computed)
         oldest = min((record.timestamp for record in covered), default=None)
         self._telemetry.decided(one.number, len(covered), decision.counts, computed)
         self._telemetry.committed(one.number, seconds, oldest, len(decision.outputs))

@@ -16,12 +16,16 @@ from stream.domain.events import Order
 from stream.shell.kafka.failstop import ended, guarded
 from stream.shell.kafka.journal import Journal
 from stream.shell.kafka.plan import Plan
-from stream.shell.kafka.positions import Committed, Inbox, Mark
+from stream.shell.kafka.positions import Committed, Inbox, Mark, rest
 from stream.shell.kafka.stamping import JournalRecord, Router, Stamper, Tick
 from stream.shell.kafka.telemetry import Telemetry
 
 AHEAD = 4
 """Chunks of one partition that may wait."""
+ROUND = 8000
+"""Records of one round over all partitions: some 50 ms of work, during which the event loop does nothing else."""
+LEAST = 100
+"""Records that a partition may always bring to a round."""
 
 
 class SourcePartition:
@@ -96,19 +100,22 @@ class Ingest:
             await self._ready.wait()
             async with self._round:
                 self._ready.clear()
+                began = time.perf_counter()
                 await self._write_round()
+                took = time.perf_counter() - began
+            waiting = sum(len(partition.inbox) for partition in self.partitions.values())
+            await asyncio.sleep(rest(took, waiting, self._plan.chunk))
 
     async def _write_round(self) -> None:
-        chunk = self._plan.chunk
         parts: dict[int, list[JournalRecord]] = self._tick_first()
         reached = []
-        for partition in self.partitions.values():
+        waiting = [partition for partition in self.partitions.values() if partition.inbox.waiting]
+        for partition in waiting:
+            taken = partition.inbox.take(max(LEAST, ROUND // len(waiting)))
+            partition.stamper.stamp(taken.records, parts)
+            reached.append((partition, taken))
             if partition.inbox.waiting:
-                taken = partition.inbox.take(chunk)
-                partition.stamper.stamp(taken.records, parts)
-                reached.append((partition, taken))
-                if partition.inbox.waiting:
-                    self._ready.set()
+                self._ready.set()
         began = time.perf_counter()
         if parts:
             await self._journal.write(parts)

@@ -14,6 +14,7 @@ from stream.domain.errors import StateError
 
 METADATA_RECORDED = "r="
 METADATA_END = ";end"
+LONGEST_REST = 0.05
 
 
 class Span(NamedTuple):
@@ -99,6 +100,18 @@ class Inbox:
             records, self._records = self._records[:most], self._records[most:]
             self._taken = records[-1].offset + 1
         return Taken(records, self._taken)
+
+
+def rest(took: float, waiting: int, chunk: int) -> float:
+    """Seconds to wait before the next write, so that writes stay large enough to be cheap.
+
+    As long as the last one took: a slow broker or a busy machine gets fewer and larger writes by itself, a quick one
+    loses next to nothing. No rest when there is enough to write.
+
+    >>> rest(0.004, waiting=3, chunk=4000), rest(0.004, waiting=2000, chunk=4000), rest(3.0, waiting=0, chunk=4000)
+    (0.004, 0.0, 0.05)
+    """
+    return 0.0 if waiting * 4 >= chunk else min(took, LONGEST_REST)
 
 
 def source_start(committed: int | None, begin: int, end: int) -> tuple[int, int]:

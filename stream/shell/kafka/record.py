@@ -25,6 +25,13 @@ ANSWER = 30.0
 """Longest wait for a broker, s."""
 BATCH, STEP = 1000, 0.05
 """Most records taken at once, and the longest wait for so many, s."""
+PASSING = (
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._TRANSPORT,
+)
+"""What a broker says of a topic made a moment ago, or while its leader moves."""
 
 
 class Range(NamedTuple):
@@ -79,12 +86,24 @@ def partitions(reader: Consumer, topic: str) -> int:
 
 def bounds(reader: Consumer, topic: str, partition: int, asked: Range) -> tuple[int, int]:
     """The offsets to read. Raises ConfigError when what was asked for is not there (any more, or yet)."""
-    low, high = reader.get_watermark_offsets(TopicPartition(topic, partition), timeout=ANSWER)
+    low, high = watermarks(reader, TopicPartition(topic, partition))
     first = low if asked.first is None else asked.first
     end = high if asked.end is None else asked.end
     if first < low or end > high:
         raise ConfigError(f"{topic}/{partition}: asked for offsets {first} to {end}, the topic holds {low} to {high}")
     return first, end
+
+
+def watermarks(reader: Consumer, place: TopicPartition) -> tuple[int, int]:
+    """The oldest offset and the stable end. Waits while a new topic's leader is not yet known to all."""
+    until = time.monotonic() + ANSWER
+    while True:
+        try:
+            return cast(tuple[int, int], reader.get_watermark_offsets(place, timeout=ANSWER))
+        except KafkaException as error:
+            if error.args[0].code() not in PASSING or time.monotonic() > until:
+                raise
+            time.sleep(STEP)
 
 
 def messages(reader: Consumer, topic: str, partition: int, first: int, end: int) -> Iterator[Message]:

@@ -69,12 +69,14 @@ def snapshot(
         count = partitions(reader, name)
         if at is not None and set(at) != set(range(count)):
             raise ConfigError(f"{name}: expected an offset for each of the partitions 0 to {count - 1}")
+        # only the past needs the proof, and only asking for an offset leads there
+        lag = uncleaned(settings) if at is not None else 0
         for partition in range(count):
             asked = NEVER if at is None else at[partition]
             cut = state_at(reader, name, partition, position, asked)
-            safe = cut.newest or cut.next == asked == 0 or cut.written > uncleaned_since(settings)
-            if not safe:
-                raise ConfigError(refusal(reader, name, partition, position, asked, uncleaned_since(settings)))
+            since = time.time() * 1000 - lag + SKEW
+            if not (cut.newest or cut.next == asked == 0 or cut.written > since):
+                raise ConfigError(refusal(reader, name, partition, position, asked, since))
             cuts[partition] = cut
     write(out, cuts)
     return {partition: cut.next for partition, cut in cuts.items()}
@@ -95,14 +97,12 @@ def state_at(reader: Consumer, topic: str, partition: int, position: Position, a
     return cut
 
 
-def uncleaned_since(settings: Settings) -> float:
-    """From when on the cleaner has certainly removed nothing, ms; nothing is certain of a topic that differs."""
+def uncleaned(settings: Settings) -> int:
+    """How long the cleaner certainly leaves a record alone, ms; 0 where the broker's clock does not stamp it."""
     name = settings.topic(STATE)
     with admin(settings) as client:
         configs = found(client, [name])[name].configs
-    if configs["message.timestamp.type"] != "LogAppendTime":
-        return NEVER
-    return time.time() * 1000 - int(configs["min.compaction.lag.ms"]) + SKEW
+    return int(configs["min.compaction.lag.ms"]) if configs["message.timestamp.type"] == "LogAppendTime" else 0
 
 
 def refusal(reader: Consumer, topic: str, partition: int, position: Position, asked: int, since: float) -> str:

@@ -1,7 +1,7 @@
 """What a worker tells about itself: one port, implemented by the metrics room and by tests.
 
-Rule: every call is cheap and never raises; the implementation keeps its own locks, since `transaction_open` and
-`restore_progress` come from threads.
+Rule: every call is cheap and never raises; the implementation keeps its own locks, since `transaction_open`,
+`aborted` and all of `restore_*` come from threads.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Telemetry(Protocol):
         """A state partition of at most so many records is being read."""
 
     def restore_progress(self, partition: int, records: int) -> None:
-        """So many were read so far. From a thread."""
+        """So many were read so far."""
 
     def restore_ended(self, partition: int, records: int, seconds: float) -> None:
         """The partition is ready, or was given up."""
@@ -44,7 +44,7 @@ class Telemetry(Protocol):
         """The transaction of a decision; `oldest` is the least journal timestamp of its records, if any."""
 
     def transaction_open(self, partition: int) -> None:
-        """All records of a transaction are at the broker, it is not committed yet. From a thread."""
+        """All records of a transaction are at the broker, it is not committed yet."""
 
     def aborted(self, partition: int) -> None:
         """A transaction was aborted and will be sent again."""

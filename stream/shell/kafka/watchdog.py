@@ -7,6 +7,7 @@ because the broker is away: then there are no ends, and a restart would not help
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -113,11 +114,38 @@ def flat(offsets: Mapping[str, Mapping[int, int]]) -> dict[TP, int]:
     return {TP(topic, p): offset for topic, of_topic in offsets.items() for p, offset in of_topic.items()}
 
 
-async def heartbeat(telemetry: Telemetry, buffered: Callable[[], Mapping[str, int]]) -> None:
-    """Measures how late the event loop wakes up, and what waits."""
-    while True:
-        asked = time.perf_counter()
-        await asyncio.sleep(HEARTBEAT)
-        telemetry.loop_lag(max(0.0, time.perf_counter() - asked - HEARTBEAT))
-        for stage, records in buffered().items():
-            telemetry.buffered(stage, records)
+class Heartbeat:
+    """Measures how late the event loop wakes up, and ends the worker when it does not wake up at all.
+
+    A loop that hangs (an endless computation) cannot watch itself: the guard is a thread.
+    """
+
+    def __init__(self, stuck_after: float, telemetry: Telemetry, buffered: Callable[[], Mapping[str, int]]) -> None:
+        self._stuck_after = stuck_after
+        self._telemetry = telemetry
+        self._buffered = buffered
+        self._beat = time.monotonic()
+        self._over = threading.Event()
+
+    async def run(self) -> None:
+        """Beat for ever."""
+        threading.Thread(target=self._guard, name="heartbeat-guard", daemon=True).start()
+        try:
+            while True:
+                asked = time.monotonic()
+                await asyncio.sleep(HEARTBEAT)
+                self._beat = time.monotonic()
+                self._telemetry.loop_lag(max(0.0, self._beat - asked - HEARTBEAT))
+                for stage, records in self._buffered().items():
+                    self._telemetry.buffered(stage, records)
+        finally:
+            self._over.set()
+
+    def _guard(self) -> None:
+        seen, still = self._beat, 0.0
+        while not self._over.wait(RHYTHM):
+            # counts own wake-ups, not the clock: a process that was stopped as a whole has not hung
+            still = still + RHYTHM if self._beat == seen else 0.0
+            seen = self._beat
+            if still >= self._stuck_after:
+                stop("the event loop hangs", seconds=int(still))

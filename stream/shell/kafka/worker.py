@@ -14,14 +14,14 @@ from faust.types import TP
 
 from stream.shell.kafka.decide import Decide
 from stream.shell.kafka.failstop import ended, guarded, stop
+from stream.shell.kafka.fetching import Placement
 from stream.shell.kafka.ingest import Ingest
 from stream.shell.kafka.offsets import Offsets
 from stream.shell.kafka.plan import PartitionFactory, Plan
 from stream.shell.kafka.positions import Committed, Inbox
 from stream.shell.kafka.telemetry import Telemetry
 from stream.shell.kafka.ticks import Ticks
-from stream.shell.kafka.transport import Placement
-from stream.shell.kafka.watchdog import Moved, Watchdog, heartbeat
+from stream.shell.kafka.watchdog import Heartbeat, Moved, Watchdog
 from stream.shell.logs import logger
 
 log = logger(__name__)
@@ -60,7 +60,7 @@ class Worker:
         self._tasks = [
             guarded(ticks.run(), "ticks"),
             guarded(watchdog.run(), "watchdog"),
-            guarded(heartbeat(self._telemetry, self._buffered), "heartbeat"),
+            guarded(Heartbeat(self._plan.stuck_after, self._telemetry, self._buffered).run(), "heartbeat"),
         ]
 
     def assigned(self, partitions: set[TP]) -> None:

@@ -1,0 +1,103 @@
+"""One customer's past and deadlines in the order of the journal's clock.
+
+Rule: what happens is decided by recorded times and proofs alone, never by how records interleaved on the way here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import insort
+
+import msgspec
+
+from stream.domain.days import NEVER
+from stream.domain.events import Event, Order
+from stream.domain.reasons import Filtered, Outcome
+from stream.engine.clock import RELEASE, Clock
+from stream.engine.customer import Customer
+from stream.engine.row import Held
+from stream.engine.rules import Bound
+from stream.engine.step import fire, step
+from stream.engine.work import Work
+from stream.wire.registry import REGISTRY
+
+
+def take(work: Work, customer: Customer, event: Event) -> None:
+    """An event's turn has come; the same `source` and `id` again is filtered."""
+    if customer.repeats(_identity(event)):
+        work.counts["outcome", Outcome.FILTERED.value] += 1
+        work.counts["filtered", Filtered.DUPLICATE_EVENT.value] += 1
+        return
+    work.counts["outcome", Outcome.PROCESSED.value] += 1
+    step(work, customer, event, event.recorded)
+
+
+def hold(customer: Customer, event: Event) -> None:
+    """An event's turn has not come: it waits in the row, in canonical order."""
+    insort(customer.row.inbox, _held(event))
+    customer.due = min(customer.due, event.recorded)
+
+
+def advance(work: Work, customer: Customer, clock: Clock, order: Order) -> None:
+    """Deadlines and held events in the order of the clock, as far as it has come.
+
+    An event recorded at the very instant a deadline counts as passed still comes before it.
+    """
+    release, timed = clock.of(RELEASE), work.plan.timed
+    while True:
+        inbox = customer.row.inbox
+        head = inbox[0].recorded if inbox and inbox[0].recorded <= release else NEVER
+        chosen, due = None, head
+        for rule, deadline in zip(timed, customer.deadlines(), strict=True):
+            if deadline < due and deadline <= clock.of(sources(rule, order)):
+                chosen, due = rule, deadline
+        if chosen is not None:
+            now = clock.of(chosen.topics) if order is Order.WALL else due
+            work.counts["timer_fired", chosen.name] += 1
+            fire(work, customer, chosen, now)
+        elif head < NEVER:
+            take(work, customer, _released(inbox.pop(0), customer.subject))
+        else:
+            break
+    customer.next_due()
+
+
+def sources(rule: Bound, order: Order) -> tuple[str, ...]:
+    """Whose clocks a rule's deadlines wait for. Those of an old log stand in one order with the events it holds."""
+    return RELEASE if order is Order.RECORDED else rule.topics
+
+
+def _identity(event: Event) -> bytes:
+    """Eight bytes that say whether an event is the same: a digest of source and id."""
+    return hashlib.blake2b(f"{event.source}\x1f{event.id}".encode(), digest_size=8).digest()
+
+
+def _held(event: Event) -> Held:
+    return Held(
+        recorded=event.recorded,
+        at=event.at,
+        sequence=event.sequence,
+        source=event.source,
+        id=event.id,
+        type=event.type,
+        topic=event.topic,
+        origin=event.origin,
+        unknown=event.unknown,
+        data=msgspec.json.encode(event.data),
+    )
+
+
+def _released(held: Held, subject: str) -> Event:
+    return Event(
+        type=held.type,
+        subject=subject,
+        at=held.at,
+        recorded=held.recorded,
+        id=held.id,
+        source=held.source,
+        sequence=held.sequence,
+        data=REGISTRY[held.type].decoder.decode(held.data),
+        topic=held.topic,
+        origin=held.origin,
+        unknown=held.unknown,
+    )

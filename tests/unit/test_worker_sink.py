@@ -1,0 +1,130 @@
+"""Law: only an answer that says "aborted" is followed by another attempt, with the same records."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+
+from stream.domain.errors import DeliveryError
+from stream.shell.kafka import sink as sinks
+from stream.shell.kafka.plan import Plan
+from stream.shell.kafka.sink import Sink
+
+ABORTABLE = KafkaError(KafkaError.CONCURRENT_TRANSACTIONS, "try again", False, False, True)
+RETRIABLE = KafkaError(KafkaError._TIMED_OUT, "slow", False, True, False)
+FATAL = KafkaError(KafkaError._FENCED, "another owner", True, False, False)
+UNKNOWN = KafkaError(KafkaError._STATE, "what now", False, False, False)
+
+
+class Deciding:
+    """A decision with one output and one row."""
+
+    consumed = 1
+    counts: Counter[tuple[str, ...]] = Counter()
+
+    class Trigger:
+        topic, key, value, headers = "out.trigger.tier", b"C1", b"{}", [("kairosmode", b"live")]
+
+    outputs = [Trigger()]
+    rows = [(b"C1", b"row"), (b"\x00ledger", b"7")]
+
+
+class Written:
+    """A delivered message."""
+
+    def offset(self) -> int:
+        return 41
+
+
+class FakeProducer:
+    """Librdkafka's transactional producer, answering from a script; writes down every call."""
+
+    script: list[KafkaError | None]
+    calls: list[Any]
+
+    def __init__(self, options: dict[str, Any], **_: Any) -> None:
+        self.calls = []
+        self.options = options
+
+    def begin_transaction(self) -> None:
+        self.calls.append("begin")
+
+    def produce(self, topic: str, value: bytes, key: bytes, partition: int, **_: Any) -> None:
+        self.calls.append((topic, key, value))
+
+    def produce_batch(self, topic: str, rows: list[dict[str, Any]], **_: Any) -> int:
+        self.calls += [(topic, row["key"], row["value"]) for row in rows]
+        rows[-1]["callback"](None, Written())
+        return len(rows)
+
+    def flush(self, _: float) -> int:
+        return 0
+
+    def commit_transaction(self, _: float) -> None:
+        self.calls.append("commit")
+        fault = self.script.pop(0)
+        if fault is not None:
+            raise KafkaException(fault)
+
+    def abort_transaction(self, _: float) -> None:
+        self.calls.append("abort")
+
+
+SENT = ["begin", ("b.out.trigger.tier", b"C1", b"{}"), ("b.state", b"C1", b"row"), ("b.state", b"\x00ledger", b"7")]
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    monkeypatch.setattr(sinks, "Producer", FakeProducer)
+    monkeypatch.setattr(sinks.time, "sleep", lambda _: None)
+    return []
+
+
+def scripted(seen: list[str], *answers: KafkaError | None) -> tuple[Sink, FakeProducer]:
+    plan = Plan("app", (), 4, topic_prefix="b.")
+    sink = Sink(plan, 3, lambda p: seen.append(f"open {p}"), lambda p: seen.append(f"aborted {p}"))
+    fake: Any = sink._producer
+    fake.script = list(answers)
+    return sink, fake
+
+
+def test_one_transaction_holds_outputs_rows_and_ledger(seen: list[str]) -> None:
+    sink, fake = scripted(seen, None)
+    sink.commit(Deciding())
+
+    assert (fake.calls, seen, sink.last) == ([*SENT, "commit"], ["open 3"], 41)
+    assert fake.options["transactional.id"] == "app-decide-3"
+
+
+def test_an_aborted_transaction_is_sent_again_as_it_was(seen: list[str]) -> None:
+    sink, fake = scripted(seen, ABORTABLE, None)
+    sink.commit(Deciding())
+
+    assert fake.calls == [*SENT, "commit", "abort", *SENT, "commit"]
+    assert seen == ["open 3", "aborted 3", "open 3"]
+
+
+def test_a_slow_commit_is_asked_again_not_sent_again(seen: list[str]) -> None:
+    sink, fake = scripted(seen, RETRIABLE, RETRIABLE, None)
+    sink.commit(Deciding())
+
+    assert fake.calls == [*SENT, "commit", "commit", "commit"]
+
+
+@pytest.mark.parametrize("answer", [FATAL, UNKNOWN], ids=["fenced", "unknown outcome"])
+def test_anything_else_is_the_end(seen: list[str], answer: KafkaError) -> None:
+    sink, fake = scripted(seen, answer)
+    with pytest.raises(KafkaException):
+        sink.commit(Deciding())
+
+    assert "abort" not in fake.calls
+    assert sink.last is None
+
+
+def test_patience_ends(seen: list[str]) -> None:
+    sink, _ = scripted(seen, *[ABORTABLE] * sinks.ATTEMPTS)
+    with pytest.raises(DeliveryError, match="journal partition 3 was aborted"):
+        sink.commit(Deciding())
