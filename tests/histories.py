@@ -56,7 +56,8 @@ def _event(kind: str, at: int, recorded: int, draw: Any) -> Happening:
         step = "complete" if kind == "complete" else draw(st.sampled_from(["one", "two"]))
         return action(at, step, draw(st.sampled_from(["loan", "fund"])), **about)
     if kind == "opt":
-        return opt_out(at, draw(st.sampled_from([None, "tier", "dormancy"])), draw(st.sampled_from(["OPT_OUT", "OPT_IN"])), **about)
+        topic, state = draw(st.sampled_from([None, "tier", "dormancy"])), draw(st.sampled_from(["OPT_OUT", "OPT_IN"]))
+        return opt_out(at, topic, state, **about)
     if kind == "arrears":
         return arrears(at, draw(st.sampled_from([0, 30])), **about)
     if kind == "noise":

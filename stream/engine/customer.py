@@ -108,17 +108,25 @@ class Customer:
         return self.due
 
     def prune(self) -> None:
-        """Forget balances of dates that no rule can still ask for."""
+        """Forget balances of dates that no rule can still ask for.
+
+        Asked where the order of events and deadlines decides, never at the end of a chunk: what a very late event can
+        still be shown must not depend on chunks.
+        """
         for slot in self.plan.balances:
             state = getattr(self.row, slot)
             if state is not None and balances.prunable(state):
                 balances.prune(state, self._floor())
 
     def _floor(self) -> int:
-        """The first date that a ladder has still to judge, less one for late postings."""
+        """The first date that a ladder or an open deadline has still to judge, less one for late postings."""
         floors = []
         for rule in self.plan.rules:
             state = getattr(self.row, rule.slot)
             if state is not None and hasattr(state, "judged"):
-                floors.append(state.days[0] if state.days else state.judged)
-        return min(floors, default=0) - 1
+                floors.append(state.judged)
+        if not floors:
+            return 0
+        open_ones = (deadline for deadline in self.deadlines() if deadline < NEVER)
+        floors += [self.plan.calendar.day(deadline - self.plan.lateness - 1) for deadline in open_ones]
+        return min(floors) - 1

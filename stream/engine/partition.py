@@ -235,7 +235,6 @@ class Partition:
         rows: list[tuple[bytes, bytes | None]] = []
         self._settle()
         for subject, customer in self._overlay.items():
-            customer.prune()
             raw = self._engine.codec.encode(customer.row, customer.due)
             if len(raw) > MOST_BYTES:
                 self._work.counts["row_oversize",] += 1

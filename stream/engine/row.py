@@ -28,8 +28,8 @@ class Held(NamedTuple):
     source: str
     id: str
     type: str
-    topic: str
     origin: str
+    topic: str
     unknown: int
     data: bytes
 
@@ -38,12 +38,14 @@ class Row(msgspec.Struct, omit_defaults=True):
     """What every row has; `row_type` adds a slot per feature (``f_``) and rule (``r_``).
 
     Attributes:
+        seen: Latest recorded time of the events taken in, UTC ms: no decision is older.
         recent: Eight-byte digests of the last events' (source, id), oldest first: a producer's own retry is known by them.
         gates: What the contact gates know.
         inbox: Events held back (`Order.RECORDED`), in canonical order.
         deferred: By rule, facts at or past a deadline that is not proven yet.
     """
 
+    seen: int = 0
     recent: bytes = b""
     gates: Ledger | None = None
     inbox: list[Held] = []

@@ -56,6 +56,8 @@ def tell(work: Work, customer: Customer, rule: Bound, seen: Seen, now: int) -> N
             work.counts["late", rule.name] += 1
     if signals:
         decide(work, customer, rule, signals, now)
+    if rule.name in customer.row.deferred:
+        catch_up(work, customer, rule, now)
 
 
 def fire(work: Work, customer: Customer, rule: Bound, now: int) -> None:
@@ -63,6 +65,13 @@ def fire(work: Work, customer: Customer, rule: Bound, now: int) -> None:
     state, mechanism = customer.state_of(rule), rule.mechanism
     work.trace(customer, rule.name, "deadline", "")
     decide(work, customer, rule, mechanism.fire(state, customer), now)
+    catch_up(work, customer, rule, now)
+    customer.prune()
+
+
+def catch_up(work: Work, customer: Customer, rule: Bound, now: int) -> None:
+    """Facts that waited for a deadline, once it has passed or a late fact has moved it behind them."""
+    state, mechanism = customer.state_of(rule), rule.mechanism
     facts = customer.row.deferred.get(rule.name, [])
     while facts and facts[0].at < mechanism.due(state):
         decide(work, customer, rule, mechanism.tell(state, facts.pop(0), customer), now)

@@ -29,6 +29,8 @@ def take(work: Work, customer: Customer, event: Event) -> None:
         work.counts["filtered", Filtered.DUPLICATE_EVENT.value] += 1
         return
     work.counts["outcome", Outcome.PROCESSED.value] += 1
+    if event.recorded > customer.row.seen:
+        customer.row.seen = event.recorded
     step(work, customer, event, event.recorded)
 
 
@@ -52,7 +54,7 @@ def advance(work: Work, customer: Customer, clock: Clock, order: Order) -> None:
             if deadline < due and deadline <= clock.of(sources(rule, order)):
                 chosen, due = rule, deadline
         if chosen is not None:
-            now = clock.of(chosen.topics) if order is Order.WALL else due
+            now = clock.of(chosen.topics) if order is Order.WALL else max(due, customer.row.seen)
             work.counts["timer_fired", chosen.name] += 1
             fire(work, customer, chosen, now)
         elif head < NEVER:

@@ -180,8 +180,8 @@ class Absence:
             "last_event": Instant(episode.at),
             "silence_days": days,
             "elapsed_s": (at - episode.at) // 1000,
-            "key": key,
-            "label": episode.label,
+            "key": key or None,
+            "label": episode.label or None,
         }
 
     def _key(self, key: str, episode: Episode) -> str:

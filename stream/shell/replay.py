@@ -210,6 +210,9 @@ def _ordered(instant: list[Entry]) -> list[Entry]:
     return instant
 
 
-def _canonical(entry: Entry) -> tuple[int, str, str, str]:
+def _canonical(entry: Entry) -> tuple[int, str, str, str, str, str]:
+    """The order of `stream.engine.row.Held`, to the last tie: a producer's retry differs in its origin alone."""
     item = entry.item
-    return (item.at, item.sequence, item.source, item.id) if isinstance(item, Event) else (0, "", "", "")
+    if not isinstance(item, Event):
+        return 0, "", "", "", "", ""
+    return item.at, item.sequence, item.source, item.id, item.type, item.origin

@@ -44,10 +44,7 @@ class Decoder:
             for word in spoken(name, prefix):
                 self._types[word] = self._types[word.encode()] = entry
         self._sources: set[str] = set()
-        instants = Instants()
-        self._instants = instants.parse
-        self._minutes = instants.minutes
-        self._seconds = instants.seconds
+        self._instants = Instants().parse
         self._fault = Checks().fault
 
     def from_headers(self, headers: Fields, value: bytes | None, where: Coordinates) -> Event | Reject:
@@ -144,10 +141,7 @@ class Decoder:
             return None
         topic, partition, _, offset, recorded, order = where
         try:
-            cut = -1 if time[-1:] == "Z" else -6
-            at = self._minutes.get(time[:17] + time[cut:])
-            within = self._seconds.get(time[17:cut])
-            at = self._instants(time) if at is None or within is None else at + within
+            at = self._instants(time)
             data = entry.decoder.decode(value)
             if not value.isascii():
                 value.decode()

@@ -19,54 +19,57 @@ _MOST = 100_000
 
 
 class Instants:
-    """Parses stamps, remembering minutes and seconds apart: neighbours in a stream share them.
+    """Parses stamps, remembering dates with their zone, minutes of the day and seconds apart: all three are few.
 
-    A valid stamp is a minute (first 17 characters and the zone) and a second (what stands between); both halves are
-    remembered only after a whole stamp was found valid, so two known halves make a valid stamp.
+    A part is remembered only after a whole stamp was found valid, and only of dates all of whose instants are in range;
+    so three known parts make a valid stamp.
 
     >>> Instants().parse("2026-01-05T09:30:00.000+08:00")
     1767576600000
     """
 
     def __init__(self) -> None:
-        self.minutes: dict[str, int] = {}
-        self.seconds: dict[str, int] = {}
+        self._dates: dict[str, int] = {}
+        self._minutes: dict[str, int] = {}
+        self._seconds: dict[str, int] = {}
 
     def parse(self, text: str) -> int:
         """UTC milliseconds. Raises ValueError when it is no RFC 3339 stamp with a zone, or not in 1970..2200."""
         cut = -1 if text[-1:] == "Z" else -6
-        minute = text[:17] + text[cut:]
-        second = text[17:cut]
         try:
-            return self.minutes[minute] + self.seconds[second]
+            return self._dates[text[:11] + text[cut:]] + self._minutes[text[11:17]] + self._seconds[text[17:cut]]
         except KeyError:
-            return self._learn(text, minute, second)
+            return self._learn(text, cut)
 
-    def _learn(self, text: str, minute: str, second: str) -> int:
+    def _learn(self, text: str, cut: int) -> int:
         match = _FORM.fullmatch(text)
         if match is None:
             raise ValueError("expected an RFC 3339 stamp with a zone")
-        fraction = int((match[7] or "0").ljust(9, "0")[:3])
-        within = int(match[6]) * 1000 + fraction
-        start = _minute(match)
-        if not 0 <= start < LAST:
+        date = _date(match)
+        minute = (int(match[4]) * 60 + int(match[5])) * 60_000
+        second = int(match[6]) * 1000 + int((match[7] or "0").ljust(9, "0")[:3])
+        if int(match[4]) > 23:
+            raise ValueError("expected an hour from 00 to 23")
+        if not 0 <= date + minute + second < LAST:
             raise ValueError("expected a year from 1970 to 2200")
-        if len(self.minutes) > _MOST:
-            self.minutes.clear()
-        if len(self.seconds) > _MOST:
-            self.seconds.clear()
-        if match[8] not in "z":
-            self.minutes[minute] = start
-            self.seconds[second] = within
-        return start + within
+        if match[8] != "z" and 0 <= date < LAST - 86_400_000:
+            for parts, part, value in (
+                (self._dates, text[:11] + text[cut:], date),
+                (self._minutes, text[11:17], minute),
+                (self._seconds, text[17:cut], second),
+            ):
+                if len(parts) > _MOST:
+                    parts.clear()
+                parts[part] = value
+        return date + minute + second
 
 
-def _minute(match: re.Match[str]) -> int:
-    year, month, day, hour, minute = (int(match[part]) for part in range(1, 6))
-    moment = datetime(year, month, day, hour, minute, tzinfo=UTC)
+def _date(match: re.Match[str]) -> int:
+    """The first millisecond of a stamp's date in its zone. Raises ValueError for a date that does not exist."""
+    year, month, day = (int(match[part]) for part in range(1, 4))
     zone = match[8]
     ahead = 0 if zone in "Zz" else (int(zone[1:3]) * 60 + int(zone[4:6])) * (-1 if zone[0] == "-" else 1)
-    return (moment - _EPOCH) // _MILLISECOND - ahead * 60_000
+    return (datetime(year, month, day, tzinfo=UTC) - _EPOCH) // _MILLISECOND - ahead * 60_000
 
 
 def millis(moment: datetime) -> int:

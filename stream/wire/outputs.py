@@ -186,7 +186,7 @@ class DoublePoints(Part, frozen=True, kw_only=True):
 
     count: int
     target: int
-    period_end: Day
+    period_end: Day | None
 
 
 D = TypeVar("D")

@@ -64,6 +64,14 @@ class Workers(Fleet):
         with self.log(name).open("ab") as log:
             self.processes[name] = subprocess.Popen(self.command, stdout=log, stderr=log, env=environment(own), cwd=self.where)
 
+    def opened(self, *names: str, patience: float = 60.0) -> None:
+        """Return when each of them has opened an assignment since it was first started; it may hold no journal partition."""
+        until = time.monotonic() + patience
+        while any(OPENED not in self.log(name).read_bytes() for name in names):
+            self.alive()
+            assert time.monotonic() < until, f"no assignment was opened within {patience:.0f} s\n{self.logs()}"
+            time.sleep(PAUSE)
+
     def shared(self, patience: float = 60.0) -> None:
         """Return when the journal is divided among all workers started, as their logs say, each with some of it."""
         until = time.monotonic() + patience

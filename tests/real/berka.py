@@ -2,10 +2,10 @@
 
 Rule: read where it lies and nothing kept. Neither a row nor anything worked out row by row enters the project.
 
-The subject is the account, since the data names customers for few. `time` is the first instant of the booking date: that is
-all the data says of it. `recordedtime` is the instant at which that date is over: a date's bookings are complete only then,
-so nothing of it may be judged before, and the log's last line proves its last date closed. The lines of a date stand as
-filed, which is not the order of booking; `sequence` says that order, and only it.
+The subject is the account, as the counts to compare with are by account. `time` is the first instant of the booking
+date: that is all the data says of it. `recordedtime` is the instant at which that date is over: a date's bookings are
+complete only then, so nothing of it may be judged before, and the log's last line proves its last date closed. The lines
+of a date stand as filed, which is not the order of booking; `sequence` says that order, and only it.
 """
 
 from __future__ import annotations

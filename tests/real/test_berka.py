@@ -41,7 +41,7 @@ def by_replay(lines: list[bytes]) -> Told:
 
 
 @pytest.fixture(scope="module")
-def by_kafka(broker: str, lines: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> Told:
+def by_kafka(lines: list[bytes], broker: str, tmp_path_factory: pytest.TempPathFactory) -> Told:
     """The same through Kafka with two workers."""
     return told.published(broker, PACK, lines, tmp_path_factory.mktemp("workers"))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -84,15 +84,9 @@ def published(broker: str, pack: Path, lines: list[bytes], where: Path) -> Told:
 def deployment(broker: str, pack: Path) -> Iterator[Settings]:
     """Topics of its own, that go in the end."""
     name = f"t{uuid.uuid4().hex[:10]}"
-    yield Settings(
-        brokers=broker,
-        topic_prefix=f"{name}.",
-        app_id=name,
-        pack=str(pack),
-        clock=Clock.RECORDED,
-        journal_partitions=4,
-        source_partitions=3,
-    )
-    admin = KafkaAdminClient(bootstrap_servers=broker)
-    admin.delete_topics([topic for topic in admin.list_topics() if topic.startswith(f"{name}.")])
-    admin.close()
+    small = {"journal_partitions": 4, "source_partitions": 3}
+    try:
+        yield Settings(brokers=broker, topic_prefix=f"{name}.", app_id=name, pack=str(pack), clock=Clock.RECORDED, **small)
+    finally:
+        with closing(KafkaAdminClient(bootstrap_servers=broker)) as admin:
+            admin.delete_topics([topic for topic in admin.list_topics() if topic.startswith(f"{name}.")])

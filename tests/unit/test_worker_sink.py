@@ -79,7 +79,7 @@ SENT = ["begin", ("b.out.trigger.tier", b"C1", b"{}"), ("b.state", b"C1", b"row"
 @pytest.fixture
 def seen(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(sinks, "Producer", FakeProducer)
-    monkeypatch.setattr(sinks.time, "sleep", lambda _: None)
+    monkeypatch.setattr("stream.shell.kafka.sink.time.sleep", lambda _: None)
     return []
 
 

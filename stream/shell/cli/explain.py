@@ -36,8 +36,8 @@ def explain(
 
     Shows the reason in both languages, the evidence with its source
     coordinates, the conditions, the gates, the customer's story and last
-    events, and the source lines of the causes. Replays the logs until the trigger comes; exit
-    code 1 when it never does.
+    events, and the source lines of the causes. Replays the logs until the
+    trigger comes; exit code 1 when it never does.
 
     [bold]Examples[/bold]:
       kairos explain 6d505b2e-439c-550e-96a0-a128231edca9 --log events.jsonl

@@ -16,6 +16,7 @@ from faust.tables.recovery import Recovery
 
 from stream.domain.events import Order
 from stream.shell.kafka import clients, transport
+from stream.shell.kafka.fetching import FRAMEWORK
 from stream.shell.kafka.plan import PartitionFactory, Plan, SourceTopic
 from stream.shell.kafka.telemetry import Silent, Telemetry
 from stream.shell.kafka.worker import Worker
@@ -33,6 +34,8 @@ METADATA_AGE = 30.0
 class OpenThenResume(Recovery):
     """Where the framework would restore its tables we open the assignment: its own task, outside the rebalance."""
 
+    logger = FRAMEWORK
+
     async def _resume_streams(self, generation_id: int = 0) -> None:
         app: Any = self.app
         if generation_id == app.consumer_generation_id and await app.desk.open():
@@ -42,6 +45,7 @@ class OpenThenResume(Recovery):
 class NoTables(TableManager):
     """A manager of no tables; the stock one waits a second for late ones."""
 
+    logger = FRAMEWORK
     _recovery: Recovery | None = None
 
     async def on_start(self) -> None:
@@ -67,6 +71,7 @@ class ConsumerOnly(BootStrategy):
 class App(faust.App):
     """A Faust app with a desk; writes no directories."""
 
+    logger = FRAMEWORK
     BootStrategy = ConsumerOnly
     desk: Worker
 

@@ -7,6 +7,7 @@ agree; see `positions`. Framework and client internals are touched here and in `
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -27,6 +28,8 @@ BREATH = 0.005
 """Seconds between two fetches that bring little; without it a trickle is fetched record by record, at 0.5 ms each."""
 CRUMBS = 400
 """Records of one fetch that are little."""
+FRAMEWORK = logging.getLogger("faust.app")
+"""The framework's services log by themselves, under the module of the class: ours must not lend them their names."""
 log = logger(__name__)
 
 
@@ -53,6 +56,7 @@ class Placement(dict[TP, Committed]):
 class SpanThread(driver.AIOKafkaConsumerThread):
     """The thread with the client in it: reads positions right after each fetch, seeks between fetches."""
 
+    logger = FRAMEWORK
     consumer: Any
     _at: dict[Any, int]
     _epoch = 0

@@ -62,8 +62,8 @@ class Sink:
 
     def fence(self) -> None:
         """Take the partition over: whoever owned it cannot commit any more, what he left open is aborted."""
-        # connect first: the look-up of the coordinator otherwise often waits half a second
-        self._producer.list_topics(self._plan.state, timeout=CALL)
+        # all topics, to be connected to a broker by its id: the look-up of the coordinator otherwise waits half a second
+        self._producer.list_topics(timeout=CALL)
         self._again(lambda: self._producer.init_transactions(CALL))
 
     def close(self) -> None:

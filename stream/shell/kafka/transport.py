@@ -19,7 +19,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
-from stream.shell.kafka.fetching import Desk, Placement, SpanThread
+from stream.shell.kafka.fetching import FRAMEWORK, Desk, Placement, SpanThread
 from stream.shell.kafka.positions import Committed
 from stream.shell.logs import logger
 
@@ -41,6 +41,7 @@ class Unread(dict[TP, None]):
 class SpanConsumer(driver.Consumer):
     """Delivers one message per partition and fetch, whose value is a `Span`."""
 
+    logger = FRAMEWORK
     _thread: SpanThread
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
