@@ -6,7 +6,7 @@ Rule: nothing here decides anything; what a log means is the engine's business.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ import orjson
 from stream.domain.days import DAY, Calendar, parse, stamp
 from stream.domain.events import Coordinates, Order, Record, Tick
 from stream.domain.facts import Fact, Read, Role, Standing
+from stream.domain.triggers import Signal
 from stream.engine.decision import Output
 from stream.engine.engine import SOURCE, Engine, tick_header
 from stream.engine.partition import Partition
@@ -319,6 +320,21 @@ class Told(Read):
 def fact(at: int, role: int = Role.A, amount: int = 0, key: str = "", label: str = "", day: int | None = None) -> Fact:
     """A fact whose date is that of its instant unless said otherwise; its origin is its instant."""
     return Fact(role, at, SHANGHAI.day(at) if day is None else day, amount, key, label, f"log:{at}")
+
+
+def driven(
+    mechanism: Any, facts: Iterable[Fact], read: Read, until: int, fold: Callable[[Fact], None] = lambda each: None
+) -> list[Signal]:
+    """All signals of one customer: deadlines and facts in the order of event time, a deadline before a fact at it."""
+    state, signals = mechanism.state(), list[Signal]()
+    for each in sorted(facts, key=lambda fact: fact.at):
+        while mechanism.due(state) <= each.at:
+            signals += mechanism.fire(state, read)
+        fold(each)
+        signals += mechanism.tell(state, each, read)
+    while mechanism.due(state) <= until:
+        signals += mechanism.fire(state, read)
+    return signals
 
 
 # --- runs

@@ -120,7 +120,7 @@ class Customer:
 
     def _floor(self) -> int:
         """The first date that a ladder or an open deadline has still to judge, less one for late postings."""
-        floors = []
+        floors: list[int] = []
         for rule in self.plan.rules:
             state = getattr(self.row, rule.slot)
             if state is not None and hasattr(state, "judged"):

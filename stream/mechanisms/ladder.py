@@ -20,6 +20,8 @@ from stream.mechanisms.protocol import SILENT
 
 PPM = 1_000_000
 UNSEEN = -1
+VISITS = ("approaching", "at_risk")
+"""Moments whose dates are counted from one; those of a change from nought."""
 
 
 class State(msgspec.Struct, array_like=True):
@@ -76,7 +78,8 @@ class Ladder:
         """Close: note the date for judgement (a late date joins the next one unjudged). Event: judge now."""
         state.origin = fact.origin
         if not self.at_close:
-            return self._judge(state, fact.day, fact.at, read)
+            # what is booked late for an old date counts now: the value just then is that of the latest date known
+            return self._judge(state, max(fact.day, state.judged), fact.at, read)
         self._await(state, max(fact.day, state.judged + 1))
         return SILENT
 
@@ -124,7 +127,7 @@ class Ladder:
         if day - state.since < self.dwell:
             self._await(state, state.since + self.dwell)
             return SILENT
-        old, dwelt = state.band, day - state.since
+        old, since = state.band, state.since
         state.band, state.entered, state.target = target, day, UNSEEN
         state.near = state.risk = 0
         up = target > old
@@ -133,7 +136,7 @@ class Ladder:
         key = f"{self._name(target) or '-'}|{self._name(old) or '-'}|{text(state.since)}"
         sign = ">=" if up else "<"
         gap = self._next_gap(target, value) if up else level - value
-        return (self._signal(state, moment, key, day, at, value, (old, target), level, sign, gap, dwelt, read),)
+        return (self._signal(state, moment, key, day, at, value, (old, target), level, sign, gap, since, read),)
 
     def _near(self, state: State, day: int, at: int, value: int, read: Read) -> tuple[Signal, ...]:
         if not self.near_ppm or state.band >= len(self.thresholds):
@@ -146,8 +149,7 @@ class Ladder:
         since, state.near = state.near, -state.near
         key = f"{self.names[state.band]}|{text(since)}"
         bands = (state.band, state.band + 1)
-        dwelt = day - since + 1
-        return (self._signal(state, "approaching", key, day, at, value, bands, level, "<", level - value, dwelt, read),)
+        return (self._signal(state, "approaching", key, day, at, value, bands, level, "<", level - value, since, read),)
 
     def _risk(self, state: State, day: int, at: int, value: int, before: int, read: Read) -> tuple[Signal, ...]:
         if not self.risk_ppm or state.band < 1:
@@ -162,8 +164,7 @@ class Ladder:
         since, state.risk = state.risk, -state.risk
         key = f"{self.names[state.band - 1]}|{text(since)}"
         bands = (state.band, state.band - 1)
-        dwelt = day - since + 1
-        return (self._signal(state, "at_risk", key, day, at, value, bands, level, ">=", value - level, dwelt, read),)
+        return (self._signal(state, "at_risk", key, day, at, value, bands, level, ">=", value - level, since, read),)
 
     def _visit(self, state: State, since: int, inside: bool, day: int, wanted: int) -> int:
         """The visit's first date while it lasts (negative once told), 0 outside; its last wanted date will be judged."""
@@ -193,7 +194,7 @@ class Ladder:
         level: int,
         sign: str,
         gap: int,
-        dwelt: int,
+        since: int,
         read: Read,
     ) -> Signal:
         facts: dict[str, Value] = {
@@ -202,12 +203,12 @@ class Ladder:
             "to": self._name(bands[1]),
             "level": Money(level),
             "gap": Money(gap),
-            "dwell_days": dwelt,
+            "dwell_days": day - since + (moment in VISITS),
             **self._velocity(day, gap, read),
         }
         shown = Condition(f"{self.value} {sign} {self._level_name(level)}", Money(value), Money(level), Money(value - level))
         phase = Phase.CLOSED if moment == "downgraded" else Phase.OPENED
-        return Signal(moment, key, phase, at, self.calendar.start(day - dwelt), facts, (shown,), (state.origin,))
+        return Signal(moment, key, phase, at, self.calendar.start(since), facts, (shown,), (state.origin,))
 
     def _level_name(self, level: int) -> str:
         return self.names[self.thresholds.index(level)]

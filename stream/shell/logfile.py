@@ -65,7 +65,7 @@ def _open(path: str) -> BinaryIO:
     if path.endswith(".zst"):
         stream = zstandard.ZstdDecompressor().stream_reader(open(path, "rb"), closefd=True)
         return cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, stream), 1 << 20))
-    return open(path, "rb", buffering=1 << 20)
+    return open(path, "rb", buffering=1 << 20)  # noqa: SIM115 (the caller closes it)
 
 
 def merged(paths: Iterable[str]) -> Iterator[Recorded]:

@@ -128,10 +128,6 @@ class Tally:
         self.suppressed[data.trigger_type] += 1
         self.reasons.setdefault(data.trigger_type, Counter()).update(data.reasons)
 
-    def died(self, why: Reject) -> None:
-        """A dead letter."""
-        self.rejects[why.code.value] += 1
-
 
 def kind_of(headers: Headers) -> str:
     """The type of an output, without version and prefix: what the pack and the tables call it.
@@ -183,9 +179,9 @@ class Report:
         self.tally.fired(output.headers, line)
 
     def _take_dead(self, output: Output) -> None:
-        letter = dead_letter(output)
-        self._dead.write(dead_line(output.key, letter.headers, output.value, letter.why, letter.stage, letter.origin) + b"\n")
-        self.tally.died(letter.why)
+        code, line = dead_letter(output)
+        self._dead.write(line + b"\n")
+        self.tally.rejects[code.value] += 1
 
     def digest(self) -> str:
         """See `digest`; reads the triggers again, in order."""
@@ -205,17 +201,8 @@ class Report:
         (self.folder / SUMMARY).write_bytes(text)
 
 
-class DeadLetter(NamedTuple):
-    """A dead letter taken apart: the headers as they came, and what was added to them."""
-
-    headers: list[tuple[str, bytes]]
-    why: Reject
-    stage: str
-    origin: str
-
-
-def dead_letter(output: Output) -> DeadLetter:
-    """The inverse of `stream.wire.encode.dead_headers`; what ingest added goes, too."""
+def dead_letter(output: Output) -> tuple[RejectCode, bytes]:
+    """Why a record is dead, and its line: its bytes and headers as they came, without what ingest and engine added."""
     headers, added = [], {}
     for name, value in output.headers:
         if name.startswith(ERRORS):
@@ -223,7 +210,7 @@ def dead_letter(output: Output) -> DeadLetter:
         elif name != SOURCE:
             headers.append((name, value))
     why = Reject(RejectCode(added["code"]), added["path"], added["text"])
-    return DeadLetter(headers, why, added["stage"], _origin(added))
+    return why.code, dead_line(output.key, headers, output.value, why, added["stage"], _origin(added))
 
 
 def _origin(added: dict[str, str]) -> str:
@@ -252,23 +239,40 @@ class Totals(NamedTuple):
 
 def summary(totals: Totals, tally: Tally, fingerprint: str) -> dict[str, Any]:
     """What `summary.json` holds. Only `seconds` and `events_per_second` differ between two runs over the same log."""
-    counts = totals.counts
-    outcomes = {outcome.value: counts["outcome", outcome.value] for outcome in Outcome}
-    events = events_of(counts)
-    # held events of an old log whose recorded time no tick has proven complete: a journal range that ends early
-    waiting = events - sum(outcomes.values())
+    events, spec = events_of(totals.counts), totals.pack.spec
     return {
-        "pack": totals.pack.spec.name,
-        "pack_version": totals.pack.spec.version,
+        "pack": spec.name,
+        "pack_version": spec.version,
         "pack_digest": totals.pack.digest,
         "engine": __version__,
         "events": events,
         "customers": totals.customers,
         "seconds": round(totals.seconds, 3),
         "events_per_second": round(events / totals.seconds) if totals.seconds else 0,
+        **read(totals.counts, events),
+        **brought_about(tally),
+        "digest": fingerprint,
+    }
+
+
+def read(counts: Counts, events: int) -> dict[str, Any]:
+    """What became of the records, one outcome each."""
+    outcomes = {outcome.value: counts["outcome", outcome.value] for outcome in Outcome}
+    # held events of an old log whose recorded time no tick has proven complete: a journal range that ends early
+    waiting = events - sum(outcomes.values())
+    return {
         "outcomes": {**outcomes, "waiting": waiting},
         "reconciled": waiting == 0,
+        "filtered": labelled(counts, "filtered"),
+        "unhandled": labelled(counts, "unhandled"),
+        "unknown_fields": labelled(counts, "unknown_fields"),
         "candidates": sum(labelled(counts, "candidate").values()),
+    }
+
+
+def brought_about(tally: Tally) -> dict[str, Any]:
+    """What came out: triggers, refusals, dead letters."""
+    return {
         "triggers": sum(tally.triggers.values()),
         "triggers_by_type": dict(sorted(tally.triggers.items())),
         "suppressed": sum(tally.suppressed.values()),
@@ -278,10 +282,6 @@ def summary(totals: Totals, tally: Tally, fingerprint: str) -> dict[str, Any]:
         },
         "dead_letters": sum(tally.rejects.values()),
         "rejects": dict(sorted(tally.rejects.items())),
-        "filtered": labelled(counts, "filtered"),
-        "unhandled": labelled(counts, "unhandled"),
-        "unknown_fields": labelled(counts, "unknown_fields"),
-        "digest": fingerprint,
     }
 
 

@@ -74,10 +74,6 @@ class Settings(BaseSettings):
     pack: str = Field(
         default="retail_bank", min_length=1, description="Name of a pack that ships with Kairos, or its folder."
     )
-    type_prefix: str = Field(
-        default="",
-        description="Reverse-DNS prefix that event types may carry: com.bank for com.bank.txn.entry.posted.v1.",
-    )
     clock: Clock = Field(
         default=Clock.WALL,
         description="What moves time: wall, or recorded for an old log (its recordedtime, see `publish`).",

@@ -185,7 +185,7 @@ def test_rate_is_kept() -> None:
 
 def test_own_coordinates_of_a_line_are_kept() -> None:
     """A log that was recorded from a log says where its events first stood."""
-    routed = route(event(1, kairosorigin="first.jsonl:9"), "second.jsonl:1", None, Settings())
+    routed = route(event(1, kairosorigin="first.jsonl:9"), "second.jsonl:1", None)
 
     assert routed is not None
     assert [content for name, content in routed.headers if name == "ce_kairosorigin"] == [b"first.jsonl:9"]

@@ -94,7 +94,7 @@ def publish(
     return Published(sender.sent, tuple(sender.refused), sender.ticks)
 
 
-def route(line: bytes, origin: str, recorded: int | None, settings: Settings) -> Routed | None:
+def route(line: bytes, origin: str, recorded: int | None) -> Routed | None:
     """Where a line goes and as what; None for a recorded tick.
 
     Args:
@@ -113,7 +113,18 @@ def route(line: bytes, origin: str, recorded: int | None, settings: Settings) ->
     if "ce_kairosorigin" not in named:
         headers.append(("ce_kairosorigin", origin.encode()))
     kind = named.get("ce_type", b"").decode(errors="replace")
-    return Routed(topic_of(kind, settings.type_prefix) or STRAYS, subject_of(named, value), key, headers, value)
+    return Routed(source_of(kind), subject_of(named, value), key, headers, value)
+
+
+def source_of(kind: str) -> str:
+    """The source topic of a wire type, under any prefix: the pack's own is the engine's to judge.
+
+    >>> source_of("com.bank.app.session.started.v1"), source_of("no.such.thing")
+    ('in.app', 'in.txn')
+    """
+    parts = kind.split(".")
+    found = (topic_of(".".join(parts[-length:])) for length in (4, 3))
+    return next((topic for topic in found if topic is not None), STRAYS)
 
 
 def size(routed: Routed) -> int:
@@ -182,7 +193,7 @@ class Sender:
     def take(self, number: int, line: bytes, origin: str, recorded: int) -> None:
         """Send one line, or count why not."""
         self.last = max(self.last, recorded)
-        routed = route(line, origin, self.last if self.recorded else None, self.settings)
+        routed = route(line, origin, self.last if self.recorded else None)
         if routed is None:
             self.ticks += 1
         elif size(routed) > MOST:
