@@ -27,8 +27,7 @@ def minor(amount: str, places: int) -> int:
     whole, _, fraction = amount.partition(".")
     if len(fraction) > places:
         raise ValueError(f"expected at most {places} decimals")
-    value = int(whole + fraction.ljust(places, "0"))
-    return value
+    return int(whole + fraction.ljust(places, "0"))
 
 
 def plain(value: int, places: int = 2) -> str:

@@ -18,6 +18,8 @@ from stream.mechanisms.protocol import SILENT
 
 MOST_KEYS = 16
 """Open episodes of one rule and customer (funnels, cards); beyond it the oldest gives way."""
+MOST_MORE = 4
+"""Further A's of one key; beyond it the oldest gives way."""
 
 
 class Stage(NamedTuple):
@@ -46,10 +48,17 @@ class Episode(msgspec.Struct, array_like=True):
 
 
 class State(msgspec.Struct, array_like=True):
-    """Open episodes by key, and the last B by key (a B may be read before its A when they come from two sources)."""
+    """What is open and what was heard, by key: A and B may be read in any order when they come from two sources.
+
+    Attributes:
+        open: The A that waits.
+        met: The last B.
+        more: Further A's that did not move the deadline; when a B from before them ends the open one, the next waits.
+    """
 
     open: dict[str, Episode] = {}
     met: dict[str, int] = {}
+    more: dict[str, list[Episode]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +109,13 @@ class Absence:
         episode.stage += 1
         if episode.stage == len(self.stages) and not self.silence and self.ended is None:
             del state.open[key]
+            state.more.pop(key, None)
         return signals
 
     def _heard(self, state: State, fact: Fact) -> tuple[Signal, ...]:
         episode = state.open.get(fact.key)
         if episode is None:
-            self._put(state, fact)
+            self._put(state, fact.key, _episode(fact))
             return SILENT
         if fact.at <= episode.at:
             return SILENT
@@ -121,6 +131,11 @@ class Absence:
         if episode is None or fact.at < episode.at:
             return SILENT
         del state.open[fact.key]
+        later = [each for each in state.more.pop(fact.key, ()) if each.at > fact.at]
+        if later:
+            state.open[fact.key] = later.pop(0)
+        if later:
+            state.more[fact.key] = later
         return self._end(fact.key, episode, fact)
 
     def _open(self, state: State, fact: Fact) -> None:
@@ -128,12 +143,24 @@ class Absence:
             return
         episode = state.open.get(fact.key)
         if episode is None or (self.restart and fact.at >= episode.at):
-            self._put(state, fact)
+            self._put(state, fact.key, _episode(fact))
+        elif not self.restart and fact.at < episode.at and episode.stage == 0:
+            state.open[fact.key] = _episode(fact)
+            self._queue(state, fact.key, episode)
+        elif not self.restart and fact.at > episode.at:
+            self._queue(state, fact.key, _episode(fact))
 
-    def _put(self, state: State, fact: Fact) -> None:
-        state.open[fact.key] = Episode(fact.at, fact.day, 0, fact.label, fact.origin)
+    def _queue(self, state: State, key: str, episode: Episode) -> None:
+        waiting = [*state.more.get(key, ()), episode]
+        waiting.sort(key=lambda each: (each.at, each.origin))
+        state.more[key] = waiting[-MOST_MORE:]
+
+    def _put(self, state: State, key: str, episode: Episode) -> None:
+        state.open[key] = episode
         if len(state.open) > MOST_KEYS:
-            del state.open[min(state.open, key=lambda name: (state.open[name].at, name))]
+            oldest = min(state.open, key=lambda name: (state.open[name].at, name))
+            del state.open[oldest]
+            state.more.pop(oldest, None)
 
     def _deadline(self, episode: Episode) -> int:
         if episode.stage >= len(self.stages):
@@ -186,6 +213,10 @@ class Absence:
 
     def _key(self, key: str, episode: Episode) -> str:
         return f"{key}|{stamp(episode.at)}" if key else stamp(episode.at)
+
+
+def _episode(fact: Fact) -> Episode:
+    return Episode(fact.at, fact.day, 0, fact.label, fact.origin)
 
 
 def _bound(met: dict[str, int]) -> None:

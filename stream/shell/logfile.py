@@ -63,9 +63,9 @@ def _open(path: str) -> BinaryIO:
     if path.endswith(".gz"):
         return cast(BinaryIO, gzip.open(path, "rb"))
     if path.endswith(".zst"):
-        stream = zstandard.ZstdDecompressor().stream_reader(open(path, "rb"), closefd=True)
+        stream = zstandard.ZstdDecompressor().stream_reader(Path(path).open("rb"), closefd=True)
         return cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, stream), 1 << 20))
-    return open(path, "rb", buffering=1 << 20)  # noqa: SIM115 (the caller closes it)
+    return Path(path).open("rb", buffering=1 << 20)
 
 
 def merged(paths: Iterable[str]) -> Iterator[Recorded]:
