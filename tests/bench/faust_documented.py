@@ -30,12 +30,14 @@ app = faust.App(
     topic_partitions=int(PARTITIONS),
     topic_replication_factor=1,
     consumer_auto_offset_reset="earliest",
+    key_serializer="raw",
+    value_serializer="raw",
     web_enabled=False,
     datadir=f".kafka/{GROUP}",
 )
-source = app.topic(IN, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
-triggers = app.topic(OUT, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
-rows = app.Table("customers", key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+source = app.topic(IN, key_type=bytes, value_type=bytes)
+triggers = app.topic(OUT, key_type=bytes, value_type=bytes)
+rows = app.Table("customers", key_type=bytes, value_type=bytes)
 engine = Engine(loader.load("retail_bank"))
 parse = Instants().parse
 

@@ -24,7 +24,7 @@ from stream.shell.logs import logger
 
 FETCH_WAIT_MS = 100
 """Longest wait of the broker for a record; also how long a seek may wait for the fetch before it."""
-BREATH = 0.005
+BREATH = 0.002
 """Seconds between two fetches that bring little; without it a trickle is fetched record by record, at 0.5 ms each."""
 CRUMBS = 400
 """Records of one fetch that are little."""
