@@ -22,7 +22,7 @@ from stream.engine.partition import Partition
 from stream.packs.spec import Pack, PackSpec
 from stream.shell.logfile import Numbered, recorded
 from stream.shell.replay import Collected, Replay
-from stream.wire.registry import topic_of
+from stream.wire.registry import SOURCES, topic_of
 
 SHANGHAI = Calendar("Asia/Shanghai")
 DAY_ONE = parse("2026-01-05")
@@ -385,8 +385,9 @@ def journaled(
 
 
 def ticked(clock: dict[str, int], idle: Iterable[str] = ()) -> Record:
-    """A tick as a journal record."""
-    return Record(0, None, b"", [tick_header(Tick(clock, frozenset(idle)))])
+    """A tick as a journal record; sources that it does not name have nothing and never had: idle."""
+    others = set(SOURCES) - set(clock)
+    return Record(0, None, b"", [tick_header(Tick(clock, frozenset({*idle, *others})))])
 
 
 def journal(records: Iterable[Record]) -> list[Record]:

@@ -11,6 +11,7 @@ from typing import Final
 
 from stream.domain.days import NEVER
 from stream.domain.events import Tick
+from stream.wire.registry import SOURCES
 
 EVERY: Final = "*"
 """In a tick: all sources at once (a plain log's own order proves its recorded time)."""
@@ -40,14 +41,16 @@ class Clock:
         self.idle = tick.idle
         # by the tick's own figures where it has them: what an old tick calls idle must not meet what a new one has proven
         said = {**self.vector, **tick.clock}
-        awake = [at for topic, at in said.items() if topic not in tick.idle and topic != EVERY]
+        # a source of which nothing was ever said has proven nothing, so it holds
+        awake = [said.get(topic, UNKNOWN) for topic in SOURCES if topic not in tick.idle]
         # what was released stays released, also when an idle source that was passed over comes back
         self._release = max(self._release, min(awake, default=max(tick.clock.values(), default=UNKNOWN)))
 
     def of(self, topics: tuple[str, ...]) -> int:
         """The instant up to which all these sources are complete.
 
-        >>> clock = Clock(); clock.advance(Tick({"in.txn": 5, "in.app": 3}, frozenset({"in.app"})))
+        >>> clock, idle = Clock(), frozenset(SOURCES) - {"in.txn"}
+        >>> clock.advance(Tick({"in.txn": 5, "in.app": 3}, idle))
         >>> clock.of(("in.app", "in.txn")), clock.of(RELEASE), clock.latest()
         (3, 5, 5)
         """
