@@ -250,9 +250,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("action", choices=["check", "fetch", "start", "stop", "status", "run"])
     parser.add_argument("--port", type=int, default=9092, help="client port on 127.0.0.1; 0 takes a free one")
     parser.add_argument("--dir", type=Path, default=HOME / "broker", help="data, log, pid and bootstrap files")
-    parser.add_argument(
-        "--secure", action="store_true", help="one more listener, SASL_SSL: see secure_bootstrap, ca.pem"
-    )
+    parser.add_argument("--secure", action="store_true", help="one more listener, SASL_SSL: see secure_bootstrap, ca.pem")
     parser.add_argument("--parent", type=int, default=0, help="run: end when the process with this id is gone")
     parser.add_argument("--remove", action="store_true", help="run, stop: delete the directory afterwards")
     return parser.parse_args()

@@ -35,9 +35,7 @@ def candidate(plan: Plan, rule: Bound, customer: Customer, signal: Signal) -> Ca
     if telling is None:
         return None
     emit = telling.emit
-    proposal = Proposal(
-        emit.type, emit.topic, emit.purpose == "sales", signal.key, signal.at, emit.cooldown, emit.expires
-    )
+    proposal = Proposal(emit.type, emit.topic, emit.purpose == "sales", signal.key, signal.at, emit.cooldown, emit.expires)
     # a trigger at a date's close shows that date: its instant is the first of the next
     day = plan.calendar.day(signal.at - 1)
     readings = tuple(customer.reading(feature, day, signal.at) for feature in emit.evidence)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gzip
 import heapq
-import io
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -63,8 +62,7 @@ def _open(path: str) -> BinaryIO:
     if path.endswith(".gz"):
         return cast(BinaryIO, gzip.open(path, "rb"))
     if path.endswith(".zst"):
-        stream = zstandard.ZstdDecompressor().stream_reader(Path(path).open("rb"), closefd=True)
-        return cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, stream), 1 << 20))
+        return cast(BinaryIO, zstandard.open(path, "rb"))
     return Path(path).open("rb", buffering=1 << 20)
 
 

@@ -58,9 +58,7 @@ class Settings(BaseSettings):
         env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True, allow_inf_nan=False
     )
 
-    brokers: str = Field(
-        default="127.0.0.1:9092", min_length=1, description="Brokers to start from: host:port, comma between."
-    )
+    brokers: str = Field(default="127.0.0.1:9092", min_length=1, description="Brokers to start from: host:port, comma between.")
     app_id: str = Field(
         default="kairos",
         pattern=r"^[A-Za-z0-9._-]+$",
@@ -71,9 +69,7 @@ class Settings(BaseSettings):
         pattern=r"^[A-Za-z0-9._-]+$",
         description="This worker's own name, the same after a restart (static membership): short pauses after a kill.",
     )
-    pack: str = Field(
-        default="retail_bank", min_length=1, description="Name of a pack that ships with Kairos, or its folder."
-    )
+    pack: str = Field(default="retail_bank", min_length=1, description="Name of a pack that ships with Kairos, or its folder.")
     clock: Clock = Field(
         default=Clock.WALL,
         description="What moves time: wall, or recorded for an old log (its recordedtime, see `publish`).",
@@ -110,9 +106,7 @@ class Settings(BaseSettings):
         description="An event with a larger value is a dead letter, OVERSIZE; bytes.",
     )
 
-    chunk: int = Field(
-        default=4000, ge=1, le=100_000, description="Journal records that one transaction covers at most."
-    )
+    chunk: int = Field(default=4000, ge=1, le=100_000, description="Journal records that one transaction covers at most.")
     commit_interval: float = Field(default=0.5, gt=0, le=60, description="Longest wait between two offset commits, s.")
     session_timeout: float = Field(
         default=10.0, ge=1, le=300, description="A worker silent for so long loses its partitions, s."
@@ -120,9 +114,7 @@ class Settings(BaseSettings):
     transaction_timeout: float = Field(
         default=30.0, ge=1, le=900, description="The broker aborts a transaction open longer, s."
     )
-    watchdog: float = Field(
-        default=60.0, ge=5, description="A worker with work and no progress for so long ends itself, s."
-    )
+    watchdog: float = Field(default=60.0, ge=5, description="A worker with work and no progress for so long ends itself, s.")
     tick_interval: float = Field(default=1.0, gt=0, le=60, description="Time between two ticks, s.")
     tick_margin: int = Field(
         default=100,
@@ -130,25 +122,15 @@ class Settings(BaseSettings):
         le=60_000,
         description="A record may be stamped this much before it is visible: ticks stay behind it, ms.",
     )
-    idle_after: float = Field(
-        default=5.0, gt=0, description="A source without backlog and news for so long counts as idle, s."
-    )
+    idle_after: float = Field(default=5.0, gt=0, description="A source without backlog and news for so long counts as idle, s.")
 
-    metrics_host: str = Field(
-        default="127.0.0.1", min_length=1, description="Address that metrics and health listen on."
-    )
+    metrics_host: str = Field(default="127.0.0.1", min_length=1, description="Address that metrics and health listen on.")
     metrics_port: int = Field(default=9464, ge=0, le=65_535, description="Their port; 0 takes a free one.")
 
-    security_protocol: Protocol = Field(
-        default=Protocol.PLAINTEXT, description="PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL."
-    )
-    sasl_mechanism: Mechanism = Field(
-        default=Mechanism.SCRAM_SHA_512, description="PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512."
-    )
+    security_protocol: Protocol = Field(default=Protocol.PLAINTEXT, description="PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL.")
+    sasl_mechanism: Mechanism = Field(default=Mechanism.SCRAM_SHA_512, description="PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.")
     sasl_username: str | None = Field(default=None, min_length=1, description="Login name.")
-    sasl_password: SecretStr | None = Field(
-        default=None, description="Its password; better in the environment than in a file."
-    )
+    sasl_password: SecretStr | None = Field(default=None, description="Its password; better in the environment than in a file.")
     ssl_cafile: Path | None = Field(default=None, description="Certificates to trust (PEM); the system's when absent.")
     ssl_certfile: Path | None = Field(default=None, description="Own certificate (PEM), where brokers want one.")
     ssl_keyfile: Path | None = Field(default=None, description="Its key (PEM).")

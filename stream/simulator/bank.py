@@ -38,9 +38,7 @@ class Bank:
     (True, True)
     """
 
-    def __init__(
-        self, customers: int, days: int, seed: int, start: date = FIRST_DAY, zone: str = "Asia/Shanghai"
-    ) -> None:
+    def __init__(self, customers: int, days: int, seed: int, start: date = FIRST_DAY, zone: str = "Asia/Shanghai") -> None:
         if customers < 0 or days < 0:
             raise ValueError("expected no negative number of customers or days")
         self.customers = customers

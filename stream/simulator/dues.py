@@ -62,9 +62,7 @@ def _open(customer: Customer, day: int, detail: int, roll: Roll) -> list[Act]:
     acts: list[Act] = [Note(ms, "account.opened", opened), Note(ms + 4 * MINUTE, "card.issued", card)]
     if roll() < 0.7:
         session = f"S{customer.index:07d}-{day}-0"
-        acts.append(
-            Note(ms + 10 * MINUTE, "app.session.started", f'{{"session_id":"{session}","network_class":"PUBLIC"}}')
-        )
+        acts.append(Note(ms + 10 * MINUTE, "app.session.started", f'{{"session_id":"{session}","network_class":"PUBLIC"}}'))
         acts += journey(customer, REGISTRATION, session, ms + 11 * MINUTE, roll)
     if roll() < 0.5:
         acts.append(Note(ms + 6 * MINUTE, "ebank.channel.enrolled", '{"channels":["ONLINE","MOBILE"]}'))
@@ -101,9 +99,7 @@ def _paid(customer: Customer, day: int, detail: int, roll: Roll) -> list[Act]:
         return [Posting(ms, 0, profile.income, _PENSION)]
     if profile.persona.name == "student":
         parent = party(mix(customer.index, 5), BANKS[customer.index % 8])
-        return [
-            Posting(ms + 9 * HOUR, 0, profile.income, nature("PMNT/RCDT/DMCT", purpose="ALLW", counterparty=parent))
-        ]
+        return [Posting(ms + 9 * HOUR, 0, profile.income, nature("PMNT/RCDT/DMCT", purpose="ALLW", counterparty=parent))]
     pay = profile.income * between(roll, 970, 1030) // 1000
     employer = party(profile.employer, BANKS[profile.employer % 8])
     acts: list[Act] = [Posting(ms, 0, pay, nature("PMNT/RCDT/SALA", purpose="SALA", counterparty=employer))]
@@ -223,9 +219,7 @@ def _wish(detail: int, preference: str, suppression: str, ms: int) -> Act:
     if detail == 0:
         return Note(ms, "preference.changed", f'{{"scope":"ALL","state":"{preference}"}}')
     if detail == 1:
-        return Note(
-            ms, "suppression.changed", f'{{"scope":"ALL","state":"{suppression}","reason_code":"BRANCH_REQUEST"}}'
-        )
+        return Note(ms, "suppression.changed", f'{{"scope":"ALL","state":"{suppression}","reason_code":"BRANCH_REQUEST"}}')
     topic = TOPICS[(detail - 2) % len(TOPICS)]
     return Note(ms, "preference.changed", f'{{"scope":"TOPIC","topic":"{topic}","state":"{preference}"}}')
 

@@ -15,13 +15,9 @@ from stream.simulator.season import appetite, is_red_packet_time, is_workday
 
 BANKS = ("ICBC", "ABC", "BOC", "BCM", "CMB", "PSBC", "CITIC", "SPDB")
 MONEY_APPS = ("ALIPAY", "TENPAY")
-_SHOP = tuple(
-    nature("PMNT/CCRD/POSD", "POS", mcc=mcc) for mcc in ("5411", "5411", "5812", "5541", "5912", "5311", "4111")
-)
+_SHOP = tuple(nature("PMNT/CCRD/POSD", "POS", mcc=mcc) for mcc in ("5411", "5411", "5812", "5541", "5912", "5311", "4111"))
 _ONLINE = {
-    channel: tuple(
-        nature("PMNT/CCRD/POSD", channel, mcc=mcc) for mcc in ("5311", "5399", "5732", "5651", "4900", "4814")
-    )
+    channel: tuple(nature("PMNT/CCRD/POSD", channel, mcc=mcc) for mcc in ("5311", "5399", "5732", "5651", "4900", "4814"))
     for channel in ("ONLINE", "MOBILE")
 }
 _CASH = nature("PMNT/CCRD/CWDL", "SELF_SERVICE")

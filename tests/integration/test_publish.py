@@ -163,9 +163,7 @@ def test_a_record_kafka_refuses_is_an_error(configured: Configured) -> None:
     """Never lost silently."""
     settings = configured()
     with topics.admin(settings) as client:
-        client.create_topics(
-            {settings.topic("in.txn"): {"num_partitions": 2, "configs": {"max.message.bytes": "1000"}}}
-        )
+        client.create_topics({settings.topic("in.txn"): {"num_partitions": 2, "configs": {"max.message.bytes": "1000"}}})
     topics.create(settings)
     incompressible = "".join(hashlib.sha256(bytes([number])).hexdigest() for number in range(200))
 

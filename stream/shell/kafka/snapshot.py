@@ -47,9 +47,7 @@ class Cut(NamedTuple):
     rows: dict[bytes, bytes]
 
 
-def snapshot(
-    settings: Settings, out: BinaryIO, position: Position, at: Mapping[int, int] | None = None
-) -> dict[int, int]:
+def snapshot(settings: Settings, out: BinaryIO, position: Position, at: Mapping[int, int] | None = None) -> dict[int, int]:
     """Write the state, and answer the journal offset per partition at which a replay reads on.
 
     The offsets are those of the newest ledgers at or before the ones asked for: a transaction covers many records, so

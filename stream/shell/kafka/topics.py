@@ -100,9 +100,7 @@ def in_sync(settings: Settings) -> int:
 def admin(settings: Settings) -> Iterator[KafkaAdminClient]:
     """An admin client. Raises ConfigError when no broker answers or refuses the login."""
     try:
-        client = KafkaAdminClient(
-            **kafka_python(settings), request_timeout_ms=ANSWER_MS, bootstrap_timeout_ms=CONNECT_MS
-        )
+        client = KafkaAdminClient(**kafka_python(settings), request_timeout_ms=ANSWER_MS, bootstrap_timeout_ms=CONNECT_MS)
     except KafkaError as error:
         raise ConfigError(f"no broker answers at {settings.brokers}: {type(error).__name__} {error}") from error
     try:
