@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import heapq
+import io
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -62,7 +63,7 @@ def _open(path: str) -> BinaryIO:
     if path.endswith(".gz"):
         return cast(BinaryIO, gzip.open(path, "rb"))
     if path.endswith(".zst"):
-        return cast(BinaryIO, zstandard.open(path, "rb"))
+        return cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, zstandard.open(path, "rb")), 1 << 20))
     return Path(path).open("rb", buffering=1 << 20)
 
 

@@ -1,7 +1,7 @@
 """The default pack the way Faust's documentation teaches it: a Table, one event at a time, default settings.
 
 Decoding, features, mechanisms, gates and trigger ids are ours, called for one event; transport, state and sink are stock.
-Run as ``python -m tests.bench.faust_documented BROKERS IN OUT PARTITIONS GROUP worker -l warn``.
+Run as ``python -m tests.bench.faust_documented BROKERS IN OUT PARTITIONS GROUP STORE worker -l warn``.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from stream.packs import loader
 from stream.wire.instants import Instants
 from stream.wire.lines import stamps
 
-BROKERS, IN, OUT, PARTITIONS, GROUP = sys.argv[1:6]
+BROKERS, IN, OUT, PARTITIONS, GROUP, STORE = sys.argv[1:7]
 
 app = faust.App(
     GROUP,
     broker=f"kafka://{BROKERS}",
-    store="memory://",
+    store=STORE,
     topic_partitions=int(PARTITIONS),
     topic_replication_factor=1,
     consumer_auto_offset_reset="earliest",
@@ -64,5 +64,5 @@ async def decide(stream: faust.StreamT) -> None:
 
 
 if __name__ == "__main__":
-    sys.argv = [sys.argv[0], *sys.argv[6:]]
+    sys.argv = [sys.argv[0], *sys.argv[7:]]
     app.main()
