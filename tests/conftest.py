@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from hypothesis import HealthCheck, settings
 
+collect_ignore = ["bench"]
+"""Programs, not tests: nothing there may fail on a slow machine."""
+
 settings.register_profile(
     "kairos", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
