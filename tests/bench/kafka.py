@@ -41,7 +41,7 @@ BROKER = ROOT / "deploy" / "kafka" / "kafka.py"
 PARTITIONS = 2
 TICK = os.sysconf("SC_CLK_TCK")
 PACK = loader.load("retail_bank")
-ROCKS, MEMORY = "Faust as documented, RocksDB", "Faust as documented, memory store"
+ROCKS, MEMORY = "Faust as documented: JSON table, RocksDB", "Faust, our row codec, memory store"
 WALL, RECORDED = "Kairos", "Kairos, recorded clock"
 HANDLED = Engine(PACK).plan.handled
 

@@ -3,6 +3,8 @@
 Rule: no decision is taken here; what a command does can be called from Python without it.
 """
 
+import gc
+
 from stream.shell.cli.app import app
 
 __all__ = ["app", "main"]
@@ -10,4 +12,7 @@ __all__ = ["app", "main"]
 
 def main() -> None:
     """The entry point."""
+    # what is imported by now stays, and rows hold no cycles: collecting rarely saves a tenth of the time
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 1000)
     app(prog_name="kairos")
