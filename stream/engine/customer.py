@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import insort
+from operator import attrgetter
 from typing import Any
 
 from stream.domain.days import NEVER
@@ -16,6 +18,7 @@ from stream.policy.contact import Ledger
 RECENT = 16
 """Events by which a producer's own retry is recognised: the stated horizon."""
 WIDTH = 8
+_BY_TIME = attrgetter("at", "origin")
 
 
 class Customer:
@@ -77,8 +80,7 @@ class Customer:
     def defer(self, rule: Bound, fact: Fact) -> None:
         """Keep a fact until the deadline before it is proven."""
         facts = self.row.deferred.setdefault(rule.name, [])
-        facts.append(fact)
-        facts.sort(key=lambda each: (each.at, each.origin))
+        insort(facts, fact, key=_BY_TIME)
 
     def deadlines(self) -> list[int]:
         """By place, when each waiting rule's next deadline counts as passed: lateness after it."""
