@@ -83,14 +83,16 @@ class Partition:
             self._alarms.arm(subject, due)
 
     def _restore_ledger(self, value: bytes) -> None:
-        ledger = msgspec.json.decode(value)
         pack = self._plan.spec.name
-        if ledger["pack"]["name"] != pack:
-            raise StateError(f"expected state of pack {pack}, got state of pack {ledger['pack']['name']}")
-        self.next_offset = ledger["next"]
-        self._high = ledger["high"]
-        self._order = Order(ledger["order"])
-        self._clock = Clock.load(ledger["clock"])
+        try:
+            ledger = msgspec.json.decode(value)
+            owner = ledger["pack"]["name"]
+            self.next_offset, self._high = ledger["next"], ledger["high"]
+            self._order, self._clock = Order(ledger["order"]), Clock.load(ledger["clock"])
+        except (msgspec.DecodeError, LookupError, TypeError, ValueError) as error:
+            raise StateError(f"expected a ledger, got what is none ({type(error).__name__})") from error
+        if owner != pack:
+            raise StateError(f"expected state of pack {pack}, got state of pack {owner}")
 
     def _ledger(self) -> bytes:
         pack = {"name": self._plan.spec.name, "digest": self._plan.digest, "engine": __version__}

@@ -77,8 +77,7 @@ class Codec:
 
     def decode(self, raw: bytes) -> Row:
         """The row, or StateError when the bytes are of another version or another shape."""
-        if raw[0] != VERSION:
-            raise StateError(f"expected a row of codec version {VERSION}, got version {raw[0]}")
+        due_of(raw)
         try:
             return self._decoder.decode(memoryview(raw)[_HEADER.size :])
         except msgspec.MsgspecError as error:
@@ -86,12 +85,14 @@ class Codec:
 
 
 def due_of(raw: bytes) -> int:
-    """The next deadline, read without decoding the row.
+    """The next deadline, read without decoding the row. Raises StateError for a row of another version.
 
     >>> due_of(Codec(Row).encode(Row(), 1767576600000))
     1767576600000
     """
     if len(raw) < _HEADER.size:
         raise StateError(f"expected at least {_HEADER.size} bytes of row, got {len(raw)}")
-    due: int = _HEADER.unpack_from(raw)[1]
-    return due
+    version, due = _HEADER.unpack_from(raw)
+    if version != VERSION:
+        raise StateError(f"expected a row of codec version {VERSION}, got version {version}")
+    return int(due)

@@ -77,12 +77,16 @@ class Count:
 
     def _counted(self, state: State, day: int) -> int:
         period = month(day) if self.period is Period.MONTH else 0
+        if len(state.counts) == PERIODS and period < min(state.counts):
+            return 0  # a month no longer counted must not begin again
         number = state.counts[period] = state.counts.get(period, 0) + 1
         if len(state.counts) > PERIODS:
             del state.counts[min(state.counts)]
         return number
 
     def _rolled(self, state: State, day: int) -> int:
+        if state.days and day <= state.days[-1] - self.rolling:
+            return 0  # too late to be within any window to come
         insort(state.days, day)
         newest = state.days[-1]
         state.days = [each for each in state.days if each > newest - self.rolling]

@@ -5,15 +5,12 @@ Rule: a test that cannot have its data is skipped with the reason; the end of th
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from tests.integration.conftest import broker, broker_home
 from tests.real import berka
 
 __all__ = ["broker", "broker_home"]
-OUTCOMES = ("passed", "failed", "error", "skipped")
 
 
 @pytest.fixture(scope="session")
@@ -31,17 +28,3 @@ def bookings() -> list[berka.Row]:
 def lines(bookings: list[berka.Row]) -> list[bytes]:
     """All of them as a log."""
     return list(berka.log(bookings))
-
-
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """One line on Berka, whenever its tests were asked for."""
-    stats = terminalreporter.stats
-    counts = {
-        outcome: sum("tests/real/" in getattr(report, "nodeid", "") for report in stats.get(outcome, []))
-        for outcome in OUTCOMES
-    }
-    if not any(counts.values()):
-        return
-    word = "Berka ran" if sum(counts.values()) > counts["skipped"] else "Berka DID NOT RUN"
-    terminalreporter.section("real data")
-    terminalreporter.write_line(f"real data: {word} ({', '.join(f'{n} {what}' for what, n in counts.items() if n)})")

@@ -1,0 +1,120 @@
+"""The codec of rows: what is written is read, what cannot be read is refused, a pack may change under its rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+
+from stream.domain.days import NEVER
+from stream.domain.errors import StateError
+from stream.engine.engine import Engine
+from stream.engine.partition import LEDGER, Partition
+from stream.engine.row import VERSION, Codec, due_of
+from tests.builders import dormancy, journal, pack, posting, rich_pack, session, tier
+from tests.histories import histories, sequenced
+
+AUM = {"aum": {"kind": "balances"}}
+
+
+def rows_of(engine: Engine, records: list[Any]) -> list[tuple[bytes, bytes]]:
+    decision = Partition(engine, 0).decide(journal(records))
+    return [(key, value) for key, value in decision.rows if value is not None]
+
+
+@settings(max_examples=60)
+@given(histories())
+def test_rows_round_trip(events: list[Any]) -> None:
+    """Whatever a customer has lived through, its row is the same bytes after reading and writing."""
+    engine = Engine(rich_pack())
+    for key, value in rows_of(engine, sequenced(events)):
+        if key != LEDGER:
+            assert engine.codec.encode(engine.codec.decode(value), due_of(value)) == value
+
+
+def test_deadline_is_read_without_decoding() -> None:
+    """The header says when the row is due, NEVER included, whatever follows it."""
+    codec = Codec(Engine(rich_pack()).plan.row)
+    for due in (0, 1, 1_767_576_600_000, NEVER):
+        assert due_of(codec.encode(codec.new(), due)[:9] + b"anything") == due
+
+
+@pytest.mark.parametrize("raw", [b"", b"\x01", b"\x01\x00\x00"])
+def test_short_row_is_refused(raw: bytes) -> None:
+    """Bytes that are no row are a StateError, not an accident."""
+    codec = Codec(Engine(rich_pack()).plan.row)
+
+    with pytest.raises(StateError):
+        due_of(raw)
+    with pytest.raises(StateError):
+        codec.decode(raw)
+
+
+def test_row_of_another_version_is_refused_at_the_restore() -> None:
+    """A version this engine does not know must not be guessed at, nor found out only when the customer comes back."""
+    engine = Engine(rich_pack())
+    raw = bytes([VERSION + 1]) + engine.codec.encode(engine.codec.new(), NEVER)[1:]
+
+    with pytest.raises(StateError, match=f"version {VERSION + 1}"):
+        engine.codec.decode(raw)
+    with pytest.raises(StateError, match=f"version {VERSION + 1}"):
+        Partition(engine, 0).restore(b"C1", raw)
+
+
+def test_row_of_another_shape_is_refused() -> None:
+    """A feature that changed its kind under the same name cannot read what is there."""
+    balances = Engine(pack({"dormancy": dormancy(after=[{"on": "txn.entry.posted"}])}, AUM))
+    history = {"aum": {"kind": "histogram", "inputs": [{"on": "txn.entry.posted"}]}}
+    histogram = Engine(pack({"dormancy": dormancy(after=[{"on": "txn.entry.posted"}])}, history))
+    ((_, raw), _) = rows_of(balances, sequenced([posting(0, balance=5)]))
+
+    with pytest.raises(StateError, match="does not fit"):
+        histogram.codec.decode(raw)
+
+
+def test_pack_that_grew_reads_old_rows() -> None:
+    """A new feature and a new rule begin empty; what was there is kept."""
+    small = Engine(pack({"dormancy": dormancy()}))
+    large = Engine(pack({"dormancy": dormancy(), "tier": tier()}, AUM))
+    ((_, raw), _) = rows_of(small, sequenced([session(0)]))
+
+    row: Any = large.codec.decode(raw)
+
+    assert (row.f_aum, row.r_tier) == (None, None)
+    assert row.r_dormancy.open[""].at == 0
+
+
+def test_pack_that_shrank_reads_old_rows() -> None:
+    """A rule that is gone leaves no trace in the next writing of the row."""
+    small = Engine(pack({"dormancy": dormancy()}))
+    large = Engine(pack({"dormancy": dormancy(), "tier": tier()}, AUM))
+    ((_, raw), _) = rows_of(large, sequenced([session(0), posting(0, balance=7, channel="ONLINE", id="E2")]))
+
+    row = small.codec.decode(raw)
+
+    assert b"r_tier" in raw
+    assert b"r_tier" not in small.codec.encode(row, NEVER)
+
+
+def test_customer_never_seen_takes_no_bytes() -> None:
+    """Empty slots are not written."""
+    codec = Codec(Engine(rich_pack()).plan.row)
+
+    assert len(codec.encode(codec.new(), NEVER)) <= 12
+
+
+def test_state_of_another_pack_is_refused() -> None:
+    """A ledger says whose state it is."""
+    ledger = dict(rows_of(Engine(rich_pack()), sequenced([session(0)])))[LEDGER]
+    other = Engine(pack({"dormancy": dormancy()}).model_copy(update={"spec": rich_pack(name="other").spec}))
+
+    with pytest.raises(StateError, match="expected state of pack other"):
+        Partition(other, 0).restore(LEDGER, ledger)
+
+
+def test_ledger_that_cannot_be_read_is_refused() -> None:
+    """Not JSON, or not a ledger."""
+    for raw in (b"", b"{", b"[]", b"{}"):
+        with pytest.raises(StateError):
+            Partition(Engine(rich_pack()), 0).restore(LEDGER, raw)
