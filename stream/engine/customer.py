@@ -112,8 +112,8 @@ class Customer:
     def prune(self) -> None:
         """Forget balances of dates that no rule can still ask for.
 
-        Asked where the order of events and deadlines decides, never at the end of a chunk: what a very late event can
-        still be shown must not depend on chunks.
+        Asked when an event opens a new day, never at the end of a chunk: what a very late event can still be shown must
+        not depend on chunks.
         """
         for slot in self.plan.balances:
             state = getattr(self.row, slot)
@@ -121,14 +121,12 @@ class Customer:
                 balances.prune(state, self._floor())
 
     def _floor(self) -> int:
-        """The first date that a ladder or an open deadline has still to judge, less one for late postings."""
-        floors: list[int] = []
+        """The first date that a ladder, an open deadline or the last event can still mean, less one for late postings."""
+        floors = [self.plan.calendar.day(self.row.seen)]
         for rule in self.plan.rules:
             state = getattr(self.row, rule.slot)
             if state is not None and hasattr(state, "judged"):
                 floors.append(state.judged)
-        if not floors:
-            return 0
         open_ones = (deadline for deadline in self.deadlines() if deadline < NEVER)
         floors += [self.plan.calendar.day(deadline - self.plan.lateness - 1) for deadline in open_ones]
         return min(floors) - 1

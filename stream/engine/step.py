@@ -66,7 +66,6 @@ def fire(work: Work, customer: Customer, rule: Bound, now: int) -> None:
     work.trace(customer, rule.name, "deadline", "")
     decide(work, customer, rule, mechanism.fire(state, customer), now)
     catch_up(work, customer, rule, now)
-    customer.prune()
 
 
 def catch_up(work: Work, customer: Customer, rule: Bound, now: int) -> None:

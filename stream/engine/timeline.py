@@ -10,7 +10,7 @@ from bisect import insort
 
 import msgspec
 
-from stream.domain.days import NEVER
+from stream.domain.days import DAY, NEVER
 from stream.domain.events import Event, Order
 from stream.domain.reasons import Filtered, Outcome
 from stream.engine.clock import RELEASE, Clock
@@ -30,6 +30,8 @@ def take(work: Work, customer: Customer, event: Event) -> None:
         return
     work.counts["outcome", Outcome.PROCESSED.value] += 1
     if event.recorded > customer.row.seen:
+        if event.recorded // DAY > customer.row.seen // DAY:
+            customer.prune()
         customer.row.seen = event.recorded
     step(work, customer, event, event.recorded)
 

@@ -24,7 +24,23 @@ from stream.engine import partition
 from stream.engine.clock import EVERY
 from stream.engine.engine import Engine
 from stream.simulator import Bank, poison
-from tests.builders import Happening, Said, arrears, journal, journaled, opt_out, pack, posting, replayed, rich_pack, run, ticked
+from tests.builders import (
+    START,
+    Happening,
+    Said,
+    arrears,
+    dormancy,
+    journal,
+    journaled,
+    opt_out,
+    pack,
+    posting,
+    replayed,
+    rich_pack,
+    run,
+    ticked,
+    tier,
+)
 from tests.histories import histories, sequenced
 
 ENGINE = Engine(rich_pack(), "replay")
@@ -243,7 +259,7 @@ def _pushed(**words: Any) -> Engine:
 
 def _reasons(engine: Engine, events: list[Happening]) -> list[list[str]]:
     out = run(engine, journal(sequenced(events)))
-    return [orjson.loads(each[3])["reasons"] for each in out.triggers if each[0] == b"out.suppressed"]
+    return sorted(orjson.loads(each[3])["reasons"] for each in out.triggers if each[0] == b"out.suppressed")
 
 
 def _card(at: int, **about: Any) -> Happening:
@@ -282,3 +298,21 @@ def test_cooldown_and_expiry_end_what_would_repeat_or_come_too_late() -> None:
     ]
 
     assert _reasons(_pushed(cooldown="5d", expires="3d"), events) == [["COOLDOWN"], ["EXPIRED"]]
+
+
+# --- rows
+
+
+@pytest.mark.parametrize("words", [{"evaluate": "close"}, {"evaluate": "event"}])
+def test_row_of_an_active_customer_does_not_grow(words: dict[str, str]) -> None:
+    """Two years of daily bookings take no more than two weeks of them, judged at the close or per event."""
+    rules = {"tier": tier(**words), "dormancy": dormancy()}
+    engine = Engine(pack(rules, {"aum": {"kind": "balances"}}))
+
+    def row_bytes(days: int) -> int:
+        daily = [posting(START + day * DAY, 1, 250_000 + day, channel="ONLINE", id=f"E{day}") for day in range(days)]
+        last = partition.Partition(engine, 0)
+        last.accept(last.decide(journal(sequenced(daily))))
+        return last.row_bytes
+
+    assert row_bytes(730) <= row_bytes(20) + 50

@@ -67,6 +67,7 @@ def publish(
     name: str,
     progress: Callable[[int], object] = lambda done: None,
     rate: float | None = None,
+    finish: bool = True,
 ) -> Published:
     """Send a log.
 
@@ -79,6 +80,7 @@ def publish(
         name: The log's file name, for the events' coordinates (``name:line``).
         progress: Told the number of lines done, now and then and at the end.
         rate: Events per second at most.
+        finish: Whether the log ends here; without, more of it may follow in another call.
 
     Raises ConfigError when topics are missing, DeliveryError when Kafka did not take a record.
     """
@@ -89,7 +91,7 @@ def publish(
         pace.wait(done, sender.serve)
         if done % OFTEN == 0:
             progress(done)
-    sender.finish()
+    sender.finish(finish)
     progress(done)
     return Published(sender.sent, tuple(sender.refused), sender.ticks)
 
@@ -230,9 +232,9 @@ class Sender:
         if self.failure is not None:
             raise DeliveryError(f"Kafka did not take a record: {self.failure.str()}")
 
-    def finish(self) -> None:
+    def finish(self, end: bool = True) -> None:
         """End the log where time is recorded, and wait until everything is acknowledged."""
-        if self.recorded:
+        if self.recorded and end:
             self._end()
         left = self.producer.flush(PATIENCE)
         self.serve(0)
