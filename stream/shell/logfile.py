@@ -12,19 +12,23 @@ import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 
 import zstandard
 
-from stream.domain.days import DAY
+from stream.domain.days import DAY, HOUR
 from stream.domain.errors import ConfigError
 from stream.wire.instants import Instants
 from stream.wire.lines import stamps
 
+JUMP = HOUR
+"""A stamp without a recorded time is looked at when it lies this far ahead of the lines above."""
 LEAP = 366 * DAY
-"""A stamp without a recorded time is doubted when it lies this far ahead of all around it."""
+"""One that lies this far ahead needs witnesses: a gap of a year is rarer than a broken clock."""
 AROUND = 64
 """Lines looked at to believe or doubt it."""
+WITNESSES = 8
+"""Lines that must come near a leap before it is believed."""
 
 
 class Numbered(NamedTuple):
@@ -63,8 +67,40 @@ def _open(path: str) -> BinaryIO:
     if path.endswith(".gz"):
         return cast(BinaryIO, gzip.open(path, "rb"))
     if path.endswith(".zst"):
-        return cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, zstandard.open(path, "rb")), 1 << 20))
+        return cast(BinaryIO, io.BufferedReader(_Frames(path), 1 << 20))
     return Path(path).open("rb", buffering=1 << 20)
+
+
+class _Frames(io.RawIOBase):
+    """Zstandard frames to their end. The library takes a file that was cut off for a shorter one; this raises EOFError."""
+
+    def __init__(self, path: str) -> None:
+        self._file = Path(path).open("rb")  # noqa: SIM115 (closed with this reader)
+        self._frame = zstandard.ZstdDecompressor().decompressobj()
+        self._inside, self._raw, self._ready = False, b"", b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, into: Any) -> int:
+        while not self._ready:
+            self._raw = self._raw or self._file.read(1 << 17)
+            if not self._raw:
+                if self._inside:
+                    raise EOFError("cut off within a Zstandard frame")
+                return 0
+            self._ready, self._inside = self._frame.decompress(self._raw), not self._frame.eof
+            self._raw = self._frame.unused_data
+            if self._frame.eof:
+                self._frame = zstandard.ZstdDecompressor().decompressobj()
+        taken = self._ready[: len(into)]
+        into[: len(taken)] = taken
+        self._ready = self._ready[len(taken) :]
+        return len(taken)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 def merged(paths: Iterable[str]) -> Iterator[Recorded]:
@@ -77,8 +113,9 @@ def recorded(log: Iterable[Numbered]) -> Iterator[Recorded]:
     """When each line was recorded: its `recordedtime`, else its `time`; never before the line above it.
 
     A line that has no recorded time vouches for itself, so one broken clock could move everybody's time. Hence a `time`
-    more than `LEAP` ahead of the lines above is believed only when at least half of the next `AROUND` lines come near it;
-    otherwise the line counts as recorded with the line above, and is refused as stamped in the future.
+    more than `JUMP` ahead of the lines above is not believed when at least `WITNESSES`, and half, of the next `AROUND` lines
+    stay behind it; one more than `LEAP` ahead is believed only when as many come near it. A line that is not believed counts as
+    recorded with the line above, and is refused as stamped in the future.
     """
     parse = Instants().parse
     ahead: deque[tuple[Numbered, int | None, bool]] = deque()
@@ -115,10 +152,12 @@ def _recorded(ahead: deque[tuple[Numbered, int | None, bool]], last: int | None)
         return at if last is None else max(at, last)
     others = [other for _, other, _ in list(ahead)[1:] if other is not None]
     floor = last if last is not None else min([at, *others])
-    if at <= floor + LEAP:
-        return max(at, floor) if last is not None else at
-    near = sum(other >= at - LEAP for other in others)
-    return at if others and near * 2 >= len(others) else floor
+    if at <= floor + JUMP:
+        return max(at, floor)
+    behind = sum(other < at - JUMP for other in others)
+    contradicted = behind >= WITNESSES and behind * 2 >= len(others)
+    unwitnessed = at > floor + LEAP and (len(others) - behind < WITNESSES or behind * 2 >= len(others))
+    return floor if contradicted or unwitnessed else at
 
 
 def _first(ahead: deque[tuple[Numbered, int | None, bool]]) -> int:

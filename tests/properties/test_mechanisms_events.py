@@ -50,9 +50,7 @@ def followed(facts: list[Fact], within: int, share_ppm: int) -> Said:
 def test_sequence_is_the_first_b_that_completes_each_a(facts: list[Fact], share: int) -> None:
     """One B, or enough of B in sum, within the time after A; an event that is both does not follow itself."""
     within = 24 * HOUR
-    open_at_once = [
-        sum(other.role & Role.A and each.at - within < other.at <= each.at for other in facts) for each in facts
-    ]
+    open_at_once = [sum(other.role & Role.A and each.at - within < other.at <= each.at for other in facts) for each in facts]
     if max(open_at_once, default=0) > MOST_OPEN:
         return
 
