@@ -86,7 +86,8 @@ def test_bad_input_dies_with_its_bytes_and_harms_nobody(bad: Bad, by_log: list[O
     sound = Collected()
     dead = [output for output in by_log if output.topic == topics.DEAD]
     # coordinates are line numbers: the sound lines keep theirs
-    kept = (Numbered(NAME, number, line) for number, line in enumerate(bad.lines, 1) if line not in set(values(dead)))
+    died = set(values(dead))
+    kept = (Numbered(NAME, number, line) for number, line in enumerate(bad.lines, 1) if line not in died)
     Replay(Engine(loader.load("retail_bank"), "replay"), sound).run(recorded(kept))
 
     assert Counter(code(output) for output in dead) == bad.codes
