@@ -143,9 +143,8 @@ def kill_twice(workers: cluster.Workers, settings: Settings) -> list[tuple[int, 
     for _ in range(2):
         time.sleep(6.0)
         held = workers.hold("a")
-        kills.append((lag(settings), held))
         workers.kill("a")
-        time.sleep(0.5)
+        kills.append((lag(settings), held))
         workers.start("a")
     return kills
 
