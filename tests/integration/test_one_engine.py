@@ -13,15 +13,18 @@ from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import pytest
 
 from stream.engine.decision import Output
 from stream.engine.engine import Engine
+from stream.engine.partition import LEDGER
 from stream.packs import loader
 from stream.shell import reports
 from stream.shell.kafka import topics
 from stream.shell.kafka.publish import publish
-from stream.shell.kafka.record import record
+from stream.shell.kafka.record import Range, bounds, messages, record
+from stream.shell.kafka.record import consumer as reading
 from stream.shell.logfile import Numbered, Recorded, recorded
 from stream.shell.replay import Collected, Replay
 from stream.shell.settings import Clock, Settings
@@ -150,10 +153,14 @@ def kill_twice(workers: cluster.Workers, settings: Settings) -> list[tuple[int, 
 
 
 def lag(settings: Settings) -> int:
-    """Journal records not decided yet."""
-    ends = cluster.journal_ends(settings)
-    found = next(known for known in cluster.ledgers(settings) if len(known) == settings.journal_partitions)
-    return sum(end - found[number].next for number, end in ends.items())
+    """Journal records not decided yet: ledgers first, then ends, so that it is never less than it was."""
+    decided, name = 0, settings.topic(topics.STATE)
+    with reading(settings) as reader:
+        for number in range(settings.journal_partitions):
+            low, high = bounds(reader, name, number, Range())
+            ledgers = [each.value() for each in messages(reader, name, number, low, high) if each.key() == LEDGER]
+            decided += msgspec.json.decode(ledgers[-1], type=cluster.Ledger).next if ledgers else 0
+    return sum(cluster.journal_ends(settings).values()) - decided
 
 
 @pytest.mark.timeout(400)
