@@ -4,7 +4,7 @@ BIN := .venv/bin
 BROKER := $(PYTHON) deploy/kafka/kafka.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types bench bench-kafka kafka-up kafka-down demo-kafka schemas lock clean
+.PHONY: help demo test lint types bench bench-kafka kafka-up kafka-down demo-kafka schemas readme lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ demo-kafka: .venv/ready ## broker, topics, a published log, two workers, trigger
 
 schemas: .venv/ready ## write schemas/ from the types
 	$(BIN)/python -m stream.wire.schema schemas
+
+readme: .venv/ready ## write the output that README.md shows anew
+	$(BIN)/python -m tests.unit.test_readme
 
 lock: ## pin the dependencies of pyproject.toml again (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \

@@ -83,8 +83,8 @@ class Sequence:
             "window_hours": self.within // 3_600_000,
             "elapsed_s": (fact.at - waiting.at) // 1000,
         }
-        needed = waiting.amount * self.share_ppm // PPM
+        needed = -(-waiting.amount * self.share_ppm // PPM)
         shown = Condition("followed >= needed", Money(waiting.followed), Money(needed), Money(waiting.followed - needed))
         origins = (waiting.origin, fact.origin)
-        key = stamp(waiting.at)
+        key = f"{waiting.key}|{stamp(waiting.at)}" if waiting.key else stamp(waiting.at)
         return Signal("completed", key, Phase.OPENED, fact.at, waiting.at, facts, (shown,), origins)

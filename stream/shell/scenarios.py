@@ -46,12 +46,12 @@ def run_file(pack: Pack, file: ScenarioFile) -> Iterator[Result]:
         nothing = ReplayResult([], [], [], Counter())
         yield Result(file.source.name, file.faults[0].line, "", nothing, tuple(map(str, file.faults)))
     for number, scenario in enumerate(file.scenarios):
-        story = _Story(file, number, scenario, ZoneInfo(pack.spec.zone))
+        story = Story(file, number, scenario, ZoneInfo(pack.spec.zone))
         replayed = replay(pack, story.log(), instant(scenario.until, story.zone))
         yield Result(file.source.name, story.line(), scenario.name, replayed, tuple(story.differences(replayed)))
 
 
-class _Story:
+class Story:
     """One scenario with its place in the file."""
 
     def __init__(self, file: ScenarioFile, number: int, scenario: Scenario, zone: ZoneInfo) -> None:

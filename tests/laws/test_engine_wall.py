@@ -240,8 +240,9 @@ def test_fact_that_waited_is_heard_when_a_late_one_moves_the_deadline(funnel: En
     assert out.triggers == []
 
 
-def test_money_of_long_ago_is_still_there_when_a_stopped_source_comes_back(cards: Engine) -> None:
+def test_money_of_long_ago_is_still_there_when_a_stopped_source_comes_back() -> None:
     """`in.account` stands still for weeks while balances go on and are pruned: assets at the deadline are not zero."""
+    engine = Engine(pack({"unfunded": unfunded()}, AUM))
     rich = [posting(instant(day, 1), 100, 700 + day, "DBIT") for day in range(-3, 20)]
     events = numbered([*rich[:3], card(instant(0)), *rich[3:]])
     live = wall(events[:5])
@@ -250,9 +251,32 @@ def test_money_of_long_ago_is_still_there_when_a_stopped_source_comes_back(cards
         records += wall([event], 100 + place)
         records.append(all_at(event.seen, in_account=instant(0)))
 
-    out = run(cards, journal([*records, all_at(instant(30))]), chunk=1, restart_every=3)
+    out = run(engine, journal([*records, all_at(instant(30))]), chunk=1, restart_every=3)
 
     assert said(out, "activation.zero_asset_new") == []
+
+
+def test_facts_that_waited_are_heard_in_their_own_order() -> None:
+    """Back on the sixth and the seventh day, the seventh read first: the silence ended on the sixth."""
+    engine = Engine(pack({"dormancy": dormancy()}))
+    events = wall(numbered([session(instant(0)), session(instant(7)), session(instant(6))]))
+
+    out = run(engine, journal([*events, all_at(instant(8))]), chunk=1, restart_every=1)
+
+    assert times(out, "dormancy.ended") == ["2026-01-11T04:00:00.000Z"]
+
+
+def test_event_recorded_as_the_deadline_passes_comes_before_it(funnel: Engine) -> None:
+    """In an old log, live and replayed: recorded at the very instant deadline + lateness, it still cancels."""
+    start = instant(0)
+    answer = action(start + 2 * HOUR - 1, "complete", recorded=start + 2 * HOUR + 30 * MINUTE)
+    events = numbered([action(start, "one"), answer])
+    held = [journaled(each.line(), place, each.seen, Order.RECORDED, APP) for place, each in enumerate(events)]
+
+    live = run(funnel, journal([*held, ticked({APP: start + DAY})]))
+    log = replayed(funnel, [each.line() for each in events], until=start + DAY)
+
+    assert (live.triggers, log.triggers) == ([], [])
 
 
 def test_gates_are_asked_as_of_the_tick(funnel: Engine) -> None:

@@ -92,6 +92,36 @@ def test_pruning_changes_nothing_askable(before: list[News], after: list[News], 
     assert got == [balances.as_of(whole, day) for day in range(floor, 40)]
 
 
+@settings(max_examples=200)
+@given(news, st.lists(st.tuples(st.sampled_from(["A1", "A2"]), DAYS), max_size=4), st.integers(0, 2**32), DAYS)
+def test_closed_accounts_count_nothing_in_any_order(
+    told: list[News], ended: list[tuple[str, int]], seed: int, floor: int
+) -> None:
+    """Of several ends the latest holds, before or after its postings; pruning does not bring an account back."""
+    state, mixed = Balances(), Random(seed).sample([*told, *ended], len(told) + len(ended))
+    for each in mixed:
+        if len(each) == 2:
+            balances.end(state, *each)
+        else:
+            (balances.post if each[0] == "posted" else balances.close)(state, *each[1:])
+
+    last = dict(sorted(ended, key=lambda each: each[1]))
+    want = [naive_aum(told, last, day) for day in range(floor, 40)]
+    assert [balances.as_of(state, day) for day in range(floor, 40)] == want
+    balances.prune(state, floor)
+    assert [balances.as_of(state, day) for day in range(floor, 40)] == want
+
+
+@given(news)
+def test_pruned_at_the_end_there_is_nothing_left_to_prune(told: list[News]) -> None:
+    """One entry a series is enough for every date to come."""
+    state = folded(told, {})
+
+    balances.prune(state, 40)
+
+    assert not balances.prunable(state)
+
+
 @given(news, DAYS)
 def test_entries_shown_are_those_that_make_the_sum(told: list[News], day: int) -> None:
     """Evidence adds up to the value it explains."""
@@ -151,6 +181,13 @@ def test_buckets_are_monotone_and_at_most_an_eighth_wide(one: int, other: int) -
     assert histograms.bucket(top + 1) == histograms.bucket(low) + 1
 
 
+@given(st.integers(0, 400))
+def test_ceilings_rise_and_lie_in_their_buckets(index: int) -> None:
+    """Buckets leave no gap: the amount after a ceiling opens the next one."""
+    assert histograms.bucket(histograms.ceiling(index)) == index
+    assert histograms.bucket(histograms.ceiling(index) + 1) == index + 1
+
+
 @settings(max_examples=300)
 @given(amounts, st.sampled_from([1, 500_000, 900_000, 1_000_000]), st.integers(0, 2**32))
 def test_standing_is_that_among_all_the_others(told: list[int], quantile: int, seed: int) -> None:
@@ -169,6 +206,7 @@ def test_standing_is_that_among_all_the_others(told: list[int], quantile: int, s
     below = sum(histograms.bucket(other) < histograms.bucket(mine) for other in others)
     assert got.history == len(others)
     assert got.usual == histograms.ceiling(histograms.bucket(exact))
+    assert exact <= got.usual <= exact + exact // 8
     assert got.rank_ppm == below * 1_000_000 // len(others)
 
 

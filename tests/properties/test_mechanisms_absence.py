@@ -150,6 +150,27 @@ def test_order_of_reading_does_not_matter_within_a_deadline(
     assert moments(got) == (silence if quiet else waiting)(rule, facts)
 
 
+A, B = Role.A, Role.B
+
+
+@pytest.mark.parametrize(
+    ("read", "opened"),
+    [
+        pytest.param([(0, A), (60, A), (30, B)], [60], id="a late answer frees the one after it"),
+        pytest.param([(60, A), (0, A)], [0], id="a late beginning comes first"),
+        pytest.param([(60, A), (0, A), (30, B)], [60], id="both are late"),
+        pytest.param([(50, B), (20, B), (30, A)], [], id="the last answer counts, not the last read"),
+        pytest.param([(0, A), (20, A), (40, A), (30, B)], [40], id="only what follows the answer waits on"),
+        pytest.param([(0, A), (60, A), (90, B), (30, B)], [], id="two answers"),
+    ],
+)
+def test_beginnings_and_answers_may_be_read_in_any_order(read: list[tuple[int, int]], opened: list[int]) -> None:
+    """Minutes and roles in the order of reading; who is still waiting when the deadline passes."""
+    got = interleaved(policy(False, 1), [fact(START + minute * 60_000, role) for minute, role in read])
+
+    assert [(each.opened - START) // 60_000 for each in got] == opened
+
+
 def test_given_is_asked_as_of_the_deadline() -> None:
     """What is on the account on the last date counts, not what came later."""
     rule = policy(True, 1, given=Given("aum", 0))

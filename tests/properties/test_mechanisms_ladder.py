@@ -130,6 +130,16 @@ def test_ladder_says_what_a_look_at_every_date_says(policy: Ladder, moves: list[
     assert moments(got) == twin.said
 
 
+def test_risk_of_one_band_is_not_that_of_the_next() -> None:
+    """A visit to the zone above the lower threshold ends when the customer moves up, also into the zone of the upper."""
+    policy = Ladder("aum", ("low", "high"), BANDS, SHANGHAI, risk_ppm=100_000, risk_days=2)
+    days = {DAY_ONE: 2000, DAY_ONE + 1: 1050, DAY_ONE + 2: 5100}
+
+    got = driven(policy, [fact(SHANGHAI.start(day)) for day in days], Told(days), START + 30 * DAY)
+
+    assert [each.moment for each in got] == ["upgraded"]
+
+
 def test_value_at_the_close_is_that_of_the_date() -> None:
     """A later date's value is not shown at an earlier close, even when both are known."""
     policy = Ladder("aum", ("low", "high"), BANDS, SHANGHAI, observe_first=False)

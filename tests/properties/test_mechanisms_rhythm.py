@@ -24,19 +24,19 @@ def paid(*days: str) -> list[Fact]:
     return [fact(SHANGHAI.start(parse(day)) + DAY // 2, amount=100 + place) for place, day in enumerate(days)]
 
 
-def naive(facts: list[Fact], until: int) -> Said:
+def naive(facts: list[Fact], until: int, rule: Rhythm = RULE) -> Said:
     """Twin: walk over the dates one by one; what has been paid by then says which dates are missed."""
     said: Said = []
     habit: list[int] = []
     missed, paying = 0, {each.day for each in facts}
     for day in range(facts[0].day, until):
-        if len(habit) >= RULE.learn and missed < RULE.give_up:
+        if len(habit) >= rule.learn and missed < rule.give_up:
             expected = following(habit, missed)
-            if day == expected + RULE.grace + 1:
+            if day == expected + rule.grace + 1:
                 said.append(("missed", text(expected)))
                 missed += 1
-        if day in paying and not (habit and day - habit[-1] < RULE.apart):
-            if not habit or missed >= RULE.give_up:
+        if day in paying and not (habit and day - habit[-1] < rule.apart):
+            if not habit or missed >= rule.give_up:
                 said.append(("started", text(day)))
                 habit = []
             habit, missed = [*habit, day][-6:], 0
@@ -72,6 +72,27 @@ def test_any_payments_are_told_as_a_walk_over_the_dates_says(days: list[int]) ->
     got = driven(RULE, facts, Told(), UNTIL)
 
     assert [(each.moment, each.key) for each in got] == naive(facts, SHANGHAI.day(UNTIL))
+
+
+@settings(max_examples=150)
+@given(st.lists(st.integers(0, 260), min_size=1, max_size=10, unique=True), *[st.integers(1, 4)] * 2, st.integers(0, 8))
+def test_habit_is_learned_and_given_up_as_the_policy_says(days: list[int], learn: int, give_up: int, grace: int) -> None:
+    """So many payments make a habit, so many misses end it, whatever the grace."""
+    rule = Rhythm(SHANGHAI, grace=grace, apart=10, learn=learn, give_up=give_up)
+    facts = [fact(START + day * DAY + DAY // 2) for day in sorted(days)]
+
+    got = driven(rule, facts, Told(), UNTIL)
+
+    assert [(each.moment, each.key) for each in got] == naive(facts, SHANGHAI.day(UNTIL), rule)
+
+
+def test_habit_of_month_ends_keeps_to_them() -> None:
+    """The last date of a short month does not move the habit away from the 31st."""
+    facts = paid("2027-12-31", "2028-01-31", "2028-02-29")
+
+    got = driven(Rhythm(SHANGHAI, give_up=4), facts, Told(), UNTIL + 800 * DAY)
+
+    assert [each.key for each in got if each.moment == "missed"] == ["2028-03-31", "2028-04-30", "2028-05-31", "2028-06-30"]
 
 
 @settings(max_examples=100)
