@@ -12,8 +12,9 @@ from stream.domain.reasons import Refusal
 
 REMEMBERED = 8
 """Episodes of one trigger type that a customer's ledger remembers."""
-CHANGES = 4
-"""Changes of one permission remembered, so that one that takes effect later does not hide the present."""
+CHANGES = 8
+"""Changes of one permission remembered, so that those that take effect later do not hide the present. Beyond it the two
+oldest become one, which refuses if either does: forgetting may keep a contact back, never let one through."""
 EVERYTHING = ""
 """The topic under which a refusal of all contact is kept."""
 VOICES = ("consent", "preference", "suppression")
@@ -61,9 +62,8 @@ class Verdict(NamedTuple):
 
 
 def arrears(ledger: Ledger, product: str, at: int, days: int) -> None:
-    """The latest news of a product's arrears counts; zero days ends them."""
-    if at >= ledger.past_due.get(product, (at, 0))[0]:
-        ledger.past_due[product] = (at, days)
+    """The latest news of a product's arrears counts, the worse of two at one instant; zero days ends them."""
+    ledger.past_due[product] = max((at, days), ledger.past_due.get(product, (at, days)))
 
 
 def permission(ledger: Ledger, voice: str, topic: str, at: int, out: bool) -> None:
@@ -72,7 +72,9 @@ def permission(ledger: Ledger, voice: str, topic: str, at: int, out: bool) -> No
     change = Change(at, out)
     if change not in changes:
         insort(changes, change)
-        del changes[:-CHANGES]
+    if len(changes) > CHANGES:
+        older, newer = changes[:2]
+        changes[:2] = [Change(older.at, older.out or newer.out)]
 
 
 def verdicts(ledger: Ledger, proposal: Proposal, now: int) -> tuple[Verdict, ...]:

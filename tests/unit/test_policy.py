@@ -115,19 +115,57 @@ def test_change_takes_effect_at_its_instant() -> None:
     assert refused(ledger, now=30 * DAY) == ["OPT_OUT_TOPIC"]
 
 
-changes = st.lists(st.tuples(st.integers(0, 9), st.booleans()), max_size=10)
+changes = st.lists(st.tuples(st.integers(0, 9), st.booleans()), max_size=14)
+
+
+def told(ledger: Ledger, news: list[tuple[int, bool]]) -> None:
+    """Changes of one permission, in this order."""
+    for at, out in news:
+        permission(ledger, "preference", "wealth", at, out)
+
+
+def in_force(news: list[tuple[int, bool]], now: int) -> bool:
+    """Twin: the last change at or before now decides; of two at one instant, the refusal."""
+    return bool(max((each for each in news if each[0] <= now), default=(0, False))[1])
 
 
 @given(changes, st.integers(0, 2**32), st.integers(0, 10))
-def test_permissions_are_the_same_in_any_order(told: list[tuple[int, bool]], seed: int, now: int) -> None:
-    """Twin: the last of the remembered changes in force decides; of two at one instant, the refusal."""
+def test_permissions_are_the_same_in_any_order(news: list[tuple[int, bool]], seed: int, now: int) -> None:
+    """As long as all are remembered."""
     ledger = Ledger()
-    for at, out in Random(seed).sample(told, len(told)):
-        permission(ledger, "preference", "wealth", at, out)
+    news = list(dict.fromkeys(news))[:CHANGES]
+    told(ledger, Random(seed).sample(news, len(news)))
 
-    known = sorted(set(told))[-CHANGES:]
-    in_force = [out for at, out in known if at <= now]
-    assert bool(refused(ledger, now=now)) == bool(in_force and in_force[-1])
+    assert bool(refused(ledger, now=now)) == in_force(news, now)
+
+
+@given(changes, st.integers(0, 10))
+def test_a_refusal_in_force_is_never_forgotten(news: list[tuple[int, bool]], now: int) -> None:
+    """However many changes follow it, and whenever they take effect."""
+    ledger = Ledger()
+    told(ledger, news)
+
+    assert refused(ledger, now=now) or not in_force(news, now)
+    assert len(ledger.outs.get("preference:wealth", ())) <= CHANGES
+
+
+def test_an_old_refusal_does_not_outlast_its_end() -> None:
+    """The present is exact, however long the past."""
+    ledger = Ledger()
+    told(ledger, [(at, at % 2 == 0) for at in range(4 * CHANGES)])
+
+    assert refused(ledger, now=4 * CHANGES - 2) == ["OPT_OUT_TOPIC"]
+    assert refused(ledger, now=4 * CHANGES - 1) == []
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2)), max_size=6), st.integers(0, 2**32))
+def test_arrears_are_the_same_in_any_order(news: list[tuple[int, int]], seed: int) -> None:
+    """Twin: the greatest of instant and days."""
+    ledger = Ledger()
+    for at, days in Random(seed).sample(news, len(news)):
+        arrears(ledger, "L1", at, days)
+
+    assert (refused(ledger) == ["HARM_ARREARS"]) == (max(news, default=(0, 0))[1] > 0)
 
 
 # --- cooldown, episode, expiry
