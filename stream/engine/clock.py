@@ -14,22 +14,21 @@ from stream.domain.events import Tick
 from stream.wire.registry import SOURCES
 
 EVERY: Final = "*"
-"""In a tick: all sources at once (a plain log's own order proves its recorded time)."""
-RELEASE: Final = ("*",)
-"""What an inbox waits for: every source that is not idle."""
+"""In a tick: all sources at once (a plain log's own order proves its recorded time). In a clock: all that are not idle."""
+RELEASE: Final = (EVERY,)
+"""What an inbox waits for."""
 UNKNOWN = -NEVER
 
 
 class Clock:
-    """T per source topic, UTC ms; `floor` holds for all of them."""
+    """T per source topic, and under `EVERY` of all that are not idle, UTC ms; `floor` holds for each of them."""
 
-    __slots__ = ("_release", "floor", "idle", "vector")
+    __slots__ = ("floor", "idle", "vector")
 
     def __init__(self) -> None:
         self.floor = UNKNOWN
         self.vector: dict[str, int] = {}
         self.idle: frozenset[str] = frozenset()
-        self._release = UNKNOWN
 
     def advance(self, tick: Tick) -> None:
         """Take a proof in."""
@@ -44,34 +43,32 @@ class Clock:
         # a source of which nothing was ever said has proven nothing, so it holds
         awake = [said.get(topic, UNKNOWN) for topic in SOURCES if topic not in tick.idle]
         # what was released stays released, also when an idle source that was passed over comes back
-        self._release = max(self._release, min(awake, default=max(tick.clock.values(), default=UNKNOWN)))
+        released = min(awake, default=max(tick.clock.values(), default=UNKNOWN))
+        self.vector[EVERY] = max(self.vector.get(EVERY, UNKNOWN), released)
 
     def of(self, topics: tuple[str, ...]) -> int:
-        """The instant up to which all these sources are complete.
+        """The instant up to which all these are complete.
 
         >>> clock, idle = Clock(), frozenset(SOURCES) - {"in.txn"}
         >>> clock.advance(Tick({"in.txn": 5, "in.app": 3}, idle))
         >>> clock.of(("in.app", "in.txn")), clock.of(RELEASE), clock.latest()
         (3, 5, 5)
         """
-        if topics == RELEASE:
-            return max(self.floor, self._release)
-        vector = self.vector
-        return max(self.floor, min([vector.get(topic, UNKNOWN) for topic in topics], default=UNKNOWN))
+        return max(self.floor, min([self.vector.get(topic, UNKNOWN) for topic in topics], default=UNKNOWN))
 
     def latest(self) -> int:
         """The furthest that any source is."""
-        return max(self.floor, self._release, max(self.vector.values(), default=UNKNOWN))
+        return max(self.floor, max(self.vector.values(), default=UNKNOWN))
 
     def dump(self) -> dict[str, object]:
         """Plain data for the ledger."""
-        return {"floor": self.floor, "vector": self.vector, "idle": sorted(self.idle), "release": self._release}
+        return {"floor": self.floor, "vector": self.vector, "idle": sorted(self.idle)}
 
     @classmethod
     def load(cls, data: dict[str, object]) -> Clock:
         """Inverse of `dump`."""
         clock = cls()
-        clock.floor, clock._release = data["floor"], data["release"]  # type: ignore[assignment]
+        clock.floor = data["floor"]  # type: ignore[assignment]
         clock.vector = dict(data["vector"])  # type: ignore[call-overload]
         clock.idle = frozenset(data["idle"])  # type: ignore[call-overload]
         return clock

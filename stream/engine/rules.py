@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from stream.domain.facts import Fact
 from stream.domain.triggers import Value
+from stream.engine.clock import RELEASE
 from stream.engine.filters import Getter, Predicate
 from stream.engine.seen import Seen
 from stream.mechanisms.protocol import Mechanism
@@ -58,6 +59,7 @@ class Bound:
 
     Attributes:
         topics: The source topics whose clocks its deadlines wait for.
+        released: The same under the recorded clock, where deadlines stand in one order with held events.
         waits: False when nothing of it can ever be due.
         place: Its place among the rules that wait.
     """
@@ -70,6 +72,7 @@ class Bound:
         "mechanism",
         "name",
         "place",
+        "released",
         "slot",
         "tellings",
         "topics",
@@ -90,6 +93,7 @@ class Bound:
     ) -> None:
         self.name, self.slot, self.mechanism, self.listeners = name, f"r_{name}", mechanism, listeners
         self.tellings, self.topics, self.waits = tellings, topics, waits
+        self.released = (*RELEASE, *topics)
         self.place = 0
         self._amount, self._key, self._label = amount, key, label
 

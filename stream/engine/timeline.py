@@ -67,8 +67,8 @@ def advance(work: Work, customer: Customer, clock: Clock, order: Order) -> None:
 
 
 def sources(rule: Bound, order: Order) -> tuple[str, ...]:
-    """Whose clocks a rule's deadlines wait for. Those of an old log stand in one order with the events it holds."""
-    return RELEASE if order is Order.RECORDED else rule.topics
+    """Whose clocks a rule's deadlines wait for. Those of an old log stand in one order with the events it holds, too."""
+    return rule.released if order is Order.RECORDED else rule.topics
 
 
 def _identity(event: Event) -> bytes:

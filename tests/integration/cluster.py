@@ -108,10 +108,9 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 class Clock(msgspec.Struct):
-    """What a journal partition knows of time, UTC ms."""
+    """What a journal partition knows of time, UTC ms; under `EVERY` of all sources that are not idle."""
 
     vector: dict[str, int]
-    release: int
 
 
 class Ledger(msgspec.Struct):

@@ -12,14 +12,35 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stream.domain.days import HOUR
+from stream.domain.events import Order, Record
 from stream.engine import partition
 from stream.engine.engine import Engine
 from stream.simulator import Bank
 from stream.wire.instants import Instants
-from tests.builders import Happening, Said, journal, replayed, rich_pack, run
+from stream.wire.registry import SOURCES
+from tests.builders import (
+    CREDIT,
+    Happening,
+    Said,
+    action,
+    dormancy,
+    instant,
+    journal,
+    journaled,
+    journey,
+    numbered,
+    pack,
+    posting,
+    replayed,
+    rich_pack,
+    run,
+    ticked,
+)
 from tests.histories import histories, skewed
 
 END = 40 * 86_400_000
+APP, TXN = "in.app", "in.txn"
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +92,33 @@ def test_any_history_says_what_its_log_says(events: list[Happening], seed: int, 
 
     want = replayed(engine, [event.line() for event in events], until=end)
     assert got.triggers == want.triggers
+
+
+def test_a_source_that_stopped_proves_no_absence_and_stops_no_other() -> None:
+    """Without its marker an idle source is passed over by held events and by absences that do not listen to it."""
+    engine = Engine(pack({"journey": journey(), "dormancy": dormancy(after=CREDIT)}))
+    begun, left, money, done = numbered(
+        [
+            action(instant(0), "one", subject="C1"),
+            action(instant(0), "one", subject="C2"),
+            posting(instant(0), subject="C3"),
+            action(instant(0) + HOUR, "complete", subject="C1"),
+        ]
+    )
+    before = [*recorded_of(APP, [begun, left]), *recorded_of(TXN, [money])]
+    stopped = ticked({TXN: instant(7), APP: instant(0) - 1}, [APP])
+    after = [recorded_of(APP, [begun, left, done])[2], ticked(dict.fromkeys(SOURCES, instant(7)))]
+
+    meanwhile = run(engine, journal([*before, stopped]))
+    out = run(engine, journal([*before, stopped, *after]))
+
+    assert meanwhile.types == {"dormancy.entering": 1}
+    assert out.types == {"dormancy.entering": 1, "journey.abandoned": 1}
+
+
+def recorded_of(topic: str, events: list[Happening]) -> list[Record]:
+    """One source's events as ingest journals those of an old log."""
+    return [journaled(each.line(), place, each.seen, Order.RECORDED, topic) for place, each in enumerate(events)]
 
 
 @pytest.mark.parametrize("most", [1, 3])

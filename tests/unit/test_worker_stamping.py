@@ -9,7 +9,7 @@ from aiokafka.partitioner import DefaultPartitioner
 from stream.domain.events import Order
 from stream.shell.kafka.plan import SourceTopic
 from stream.shell.kafka.positions import Mark
-from stream.shell.kafka.stamping import END, JournalRecord, Router, Stamper, Tick
+from stream.shell.kafka.stamping import END, SO_FAR, JournalRecord, Router, Stamper, Tick
 
 WALL = SourceTopic("in.txn", "bank1.in.txn", incarnation=2)
 NOTHING = Mark(None, False)
@@ -100,6 +100,14 @@ def test_recorded_time_of_a_structured_record_is_inside() -> None:
     [text] = coordinates(stamped([Consumed(1, inside, ())], RECORDED))
 
     assert text.split(b"|")[4] == b"7000"
+
+
+def test_how_far_a_log_has_come_is_remembered_and_not_journaled() -> None:
+    stamper = Stamper(RECORDED, 0, Router(1), Mark(4000, False))
+    into: dict[int, list[JournalRecord]] = {}
+    stamper.stamp([Consumed(5, None, ((SO_FAR, b"8000"),)), binary(6)], into)
+
+    assert (coordinates(into[0]), stamper.mark) == ([b"in.txn|0|0|6|8000|r"], Mark(8000, False))
 
 
 def test_the_end_marker_is_remembered_and_not_journaled() -> None:

@@ -18,7 +18,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from stream.domain import days
 from stream.domain.errors import ConfigError, DeliveryError
 from stream.shell.kafka.clients import librdkafka
-from stream.shell.kafka.stamping import END, Router
+from stream.shell.kafka.stamping import END, SO_FAR, Router
 from stream.shell.kafka.topics import OVERHEAD, SOURCE_BYTES
 from stream.shell.settings import Clock, Settings
 from stream.wire.decode import subject_of
@@ -30,6 +30,8 @@ STRAYS = "in.txn"
 MOST = SOURCE_BYTES - OVERHEAD
 """Key, value and headers of a record together: what surely fits a source topic."""
 PATIENCE = 60.0
+BEAT = 0.5
+"""Seconds between two marks of how far a recorded log has come: well before a sparse source would count as idle."""
 OFTEN = 1000
 """Lines between two reports of progress."""
 
@@ -41,7 +43,7 @@ class Published(NamedTuple):
     """What became of the lines.
 
     Attributes:
-        sent: Records by logical topic; end markers not counted.
+        sent: Records by logical topic; markers not counted.
         refused: Numbers of lines too large for a source topic: Kafka itself would refuse them.
         ticks: Lines of a recorded journal that hold a tick: ticks are derived again, never published.
     """
@@ -71,8 +73,8 @@ def publish(
 ) -> Published:
     """Send a log.
 
-    Under `clock: recorded` every record carries its recorded time, and every partition of every source topic ends
-    with the end-of-log marker, so that no source holds time back once all is read.
+    Under `clock: recorded` every record carries its recorded time, and every partition of every source topic is told now
+    and then how far the log has come, and in the end that it has ended: no source holds time back longer than it must.
 
     Args:
         settings: Where to; the topics must exist.
@@ -159,6 +161,7 @@ class Sender:
         self.settings = settings
         self.recorded = settings.clock is Clock.RECORDED
         self.last = self.ticks = 0
+        self.beat = time.monotonic() + BEAT
         self.sent: Counter[str] = Counter()
         self.refused: list[int] = []
         self.failure: KafkaError | None = None
@@ -203,17 +206,20 @@ class Sender:
         else:
             self.send(routed)
             self.sent[routed.topic] += 1
+        if self.recorded and time.monotonic() >= self.beat:
+            self._mark(SO_FAR)
+            self.beat = time.monotonic() + BEAT
 
     def send(self, routed: Routed) -> None:
         """Queue one record, all of one subject's in one partition of a topic; waits while the queue is full."""
         partition = 0 if routed.subject is None else self.routers[routed.topic].of(routed.subject)
         self._produce(routed.topic, partition, routed.key, routed.value, routed.headers)
 
-    def _end(self) -> None:
-        """Queue the end-of-log marker for every partition of every source topic."""
+    def _mark(self, marker: str) -> None:
+        """Queue a marker for every partition of every source topic."""
         for topic, router in self.routers.items():
             for partition in range(router.partitions):
-                self._produce(topic, partition, None, None, [(END, str(self.last).encode())])
+                self._produce(topic, partition, None, None, [(marker, str(self.last).encode())])
 
     def _produce(self, topic: str, partition: int, key: bytes | None, value: bytes | None, headers: Any) -> None:
         name = self.settings.topic(topic)
@@ -234,8 +240,8 @@ class Sender:
 
     def finish(self, end: bool = True) -> None:
         """End the log where time is recorded, and wait until everything is acknowledged."""
-        if self.recorded and end:
-            self._end()
+        if self.recorded:
+            self._mark(END if end else SO_FAR)
         left = self.producer.flush(PATIENCE)
         self.serve(0)
         if left:

@@ -15,7 +15,7 @@ from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, 
 from stream.domain import days
 from stream.domain.errors import ConfigError
 from stream.shell.kafka.clients import librdkafka
-from stream.shell.kafka.stamping import END, SOURCE, TICK
+from stream.shell.kafka.stamping import END, SO_FAR, SOURCE, TICK
 from stream.shell.kafka.topics import JOURNAL
 from stream.shell.settings import Settings
 from stream.wire.lines import to_line
@@ -139,7 +139,7 @@ def record(settings: Settings, topic: str, out: BinaryIO, ranges: Mapping[int, R
 
     Journal lines keep their coordinates (`kairosjournal`, `kairossource`), ticks included, so that a replay decides
     exactly as the worker did. Lines of a source topic are stamped with the broker's time as `recordedtime` where
-    they bring none; end-of-log markers are left out.
+    they bring none; markers of a recorded log are left out.
 
     Args:
         settings: The deployment.
@@ -164,7 +164,7 @@ def record(settings: Settings, topic: str, out: BinaryIO, ranges: Mapping[int, R
 
 
 def as_line(message: Message, topic: str) -> bytes | None:
-    """One record as a line; None for an end-of-log marker."""
+    """One record as a line; None for a marker of a recorded log."""
     headers = headers_of(message)
     extra: dict[str, str] = {}
     if topic == JOURNAL:
@@ -172,7 +172,7 @@ def as_line(message: Message, topic: str) -> bytes | None:
         headers = moved(headers, extra)
     elif topic in SOURCES:
         names = {name for name, _ in headers}
-        if END in names:
+        if END in names or SO_FAR in names:
             return None
         if "ce_specversion" in names and "ce_recordedtime" not in names:
             headers = [*headers, ("ce_recordedtime", days.stamp(message.timestamp()[1]).encode())]

@@ -22,6 +22,8 @@ SOURCE = "kairos_src"
 TICK = "kairos_tick"
 END = "kairos_end"
 """End-of-log marker of a recorded source; its value is the log's last recorded time, UTC ms."""
+SO_FAR = "kairos_so_far"
+"""In between: the log has come to this recorded time, UTC ms, of which more may follow. A sparse source proves time by it."""
 RESERVED = "kairos_"
 """Headers of this prefix are ours in the journal: a source's own are left out, or it could forge ticks."""
 MOST_SUBJECTS = 500_000
@@ -79,12 +81,12 @@ class Stamper:
         last, ended = self.mark
         for record in records:
             fields = dict(record.headers)
-            end = fields.get(END)
-            ended = end is not None
-            given = _number(end) if end is not None else _recorded(fields, record.value, self._instants)
+            ended = END in fields
+            marker = fields.get(END, fields.get(SO_FAR))
+            given = _recorded(fields, record.value, self._instants) if marker is None else _number(marker)
             if given is not None and (last is None or given > last):
                 last = given
-            if not ended:
+            if marker is None:
                 self._route(record, b"%b%d|%d|r" % (self._lead, record.offset, last or 0), into)
         self.mark = Mark(last, ended)
 
