@@ -5,17 +5,16 @@ Rule: the one place that knows both the pack's words and the rooms they name.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from typing import Any, NamedTuple
-
-import msgspec
 
 from stream.domain.days import Calendar
 from stream.domain.facts import Role
 from stream.domain.money import Rates, minor
 from stream.engine.filters import every, optional
 from stream.engine.folding import Aum, Feature, Fold, History, Tap, WindowSum
-from stream.engine.row import row_type
+from stream.engine.row import GATES
 from stream.engine.rules import Bound, Listener, Telling, Template
 from stream.mechanisms.absence import Absence, Given, Stage
 from stream.mechanisms.count import Count, Period, Target
@@ -26,6 +25,7 @@ from stream.mechanisms.sequence import Sequence
 from stream.mechanisms.significance import Significance
 from stream.packs import spec as words
 from stream.packs.spec import Pack, PackSpec
+from stream.policy.contact import Ledger
 from stream.wire.registry import REGISTRY
 
 PERMISSIONS = ("consent.changed", "preference.changed", "suppression.changed")
@@ -33,10 +33,14 @@ ARREARS = "credit.arrears.changed"
 
 
 class Plan(NamedTuple):
-    """Everything the engine needs of a pack, indexed by event type so that an event touches what listens to it."""
+    """Everything the engine needs of a pack, indexed by event type so that an event touches what listens to it.
+
+    `mark` tells rows of this plan from those of another, whose deadlines may be others.
+    """
 
     spec: PackSpec
     digest: str
+    mark: bytes
     lateness: int
     calendar: Calendar
     rates: Rates
@@ -47,7 +51,7 @@ class Plan(NamedTuple):
     listening: dict[str, tuple[Bound, ...]]
     handled: frozenset[str]
     balances: tuple[str, ...]
-    row: type[Any]
+    slots: dict[str, type[Any]]
 
 
 def bind(pack: Pack) -> Plan:
@@ -65,6 +69,7 @@ def bind(pack: Pack) -> Plan:
     return Plan(
         spec=spec,
         digest=pack.digest,
+        mark=hashlib.blake2b(spec.model_dump_json().encode(), digest_size=4).digest(),
         lateness=spec.lateness,
         calendar=binder.calendar,
         rates=binder.rates,
@@ -75,12 +80,12 @@ def bind(pack: Pack) -> Plan:
         listening=listening,
         handled=frozenset({*folds, *listening, *PERMISSIONS, ARREARS}),
         balances=tuple(feature.slot for feature in features.values() if isinstance(feature, Aum)),
-        row=row_type({**_states(features.values()), **{rule.slot: rule.mechanism.state for rule in rules}}),
+        slots={
+            GATES: Ledger,
+            **{feature.slot: feature.state for feature in features.values()},
+            **{rule.slot: rule.mechanism.state for rule in rules},
+        },
     )
-
-
-def _states(features: Iterable[Feature]) -> dict[str, type[msgspec.Struct]]:
-    return {feature.slot: feature.state for feature in features}
 
 
 def _index(pairs: Iterable[tuple[str, Any]]) -> dict[str, tuple[Any, ...]]:

@@ -9,8 +9,8 @@ from typing import Any
 from stream.domain.days import NEVER
 from stream.domain.facts import Fact, Standing
 from stream.engine.binding import Plan
-from stream.engine.folding import Feature, Reading
-from stream.engine.row import Row
+from stream.engine.folding import Reading
+from stream.engine.row import GATES, Codec, Row
 from stream.engine.rules import Bound
 from stream.features import balances
 from stream.policy.contact import Ledger
@@ -22,49 +22,65 @@ _BY_TIME = attrgetter("at", "origin")
 
 
 class Customer:
-    """The overlay of one row.
+    """The overlay of one row: states are decoded when first asked for, and encoded again only if they may have changed.
 
     Attributes:
         due: Not later than the next deadline (lateness included) or held event; exact after `next_due`.
     """
 
-    __slots__ = ("_deadlines", "due", "plan", "row", "subject")
+    __slots__ = ("_codec", "_states", "_touched", "due", "plan", "row", "subject")
 
-    def __init__(self, plan: Plan, subject: str, row: Row, due: int) -> None:
+    def __init__(self, plan: Plan, codec: Codec, subject: str, row: Row, due: int) -> None:
         self.plan, self.subject, self.row, self.due = plan, subject, row, due
-        self._deadlines: list[int] = []
+        self._codec = codec
+        self._states: dict[str, Any] = {}
+        self._touched: set[str] = set()
 
     def amount(self, feature: str, day: int) -> int:
         """`Read.amount`."""
         bound = self.plan.features[feature]
-        state = getattr(self.row, bound.slot)
+        state = self.glance(bound.slot)
         return 0 if state is None else bound.amount(state, day)
 
     def standing(self, feature: str, amount: int) -> Standing:
         """`Read.standing`."""
         bound = self.plan.features[feature]
-        state = getattr(self.row, bound.slot)
+        state = self.glance(bound.slot)
         return Standing(0, 0, 0) if state is None else bound.standing(state, amount)
 
     def reading(self, feature: str, day: int, at: int) -> Reading:
         """A feature as evidence."""
         bound = self.plan.features[feature]
-        return bound.reading(self.state_of(bound), day, at)
+        return bound.reading(self.state(bound.slot), day, at)
 
-    def state_of(self, owner: Feature | Bound) -> Any:
-        """The slot of a feature, or of a rule's mechanism; created when first touched."""
-        state = getattr(self.row, owner.slot)
+    def state(self, slot: str) -> Any:
+        """The state in a slot, to be changed; an empty one is begun."""
+        self._touched.add(slot)
+        state = self._states.get(slot)
         if state is None:
-            kind = owner.mechanism.state if isinstance(owner, Bound) else owner.state
-            state = kind()
-            setattr(self.row, owner.slot, state)
+            state = self.glance(slot)
+            if state is None:
+                state = self._states[slot] = self._codec.empty(slot)
+        return state
+
+    def glance(self, slot: str) -> Any:
+        """The state in a slot, only to be read; None while it is empty."""
+        state = self._states.get(slot)
+        if state is None and slot in self.row.slots:
+            state = self._states[slot] = self._codec.state(self.row, slot)
         return state
 
     def gates(self) -> Ledger:
         """What the contact gates know."""
-        if self.row.gates is None:
-            self.row.gates = Ledger()
-        return self.row.gates
+        ledger: Ledger = self.state(GATES)
+        return ledger
+
+    def encoded(self) -> bytes:
+        """The row's bytes, with its deadline as `next_due` left it."""
+        if self._touched:
+            self._codec.put(self.row, self._states, self._touched)
+            self._touched.clear()
+        return self._codec.encode(self.row, self.due)
 
     def repeats(self, digest: bytes) -> bool:
         """Whether this event was among the last `RECENT`; remembers it if not."""
@@ -82,29 +98,30 @@ class Customer:
         facts = self.row.deferred.setdefault(rule.name, [])
         insort(facts, fact, key=_BY_TIME)
 
-    def deadlines(self) -> list[int]:
-        """By place, when each waiting rule's next deadline counts as passed: lateness after it."""
-        if not self._deadlines:
-            self._deadlines = [self._deadline(rule) for rule in self.plan.timed]
-        return self._deadlines
+    def deadlines(self) -> dict[int, int]:
+        """By place of the waiting rule, when its next deadline counts as passed (lateness after it); those that have one."""
+        row = self.row
+        if row.plan != self.plan.mark:
+            row.plan, row.deadlines = self.plan.mark, {}
+            for rule in self.plan.timed:
+                self.renew(rule)
+        return row.deadlines
 
-    def renew(self, rule: Bound) -> int:
+    def renew(self, rule: Bound) -> None:
         """A waiting rule's state has changed: its next deadline, worked out anew."""
-        deadline = self.deadlines()[rule.place] = self._deadline(rule)
-        if deadline < self.due:
-            self.due = deadline
-        return deadline
-
-    def _deadline(self, rule: Bound) -> int:
-        state = getattr(self.row, rule.slot)
-        if state is None:
-            return NEVER
-        due = rule.mechanism.due(state)
-        return due + self.plan.lateness if due < NEVER else NEVER
+        state = self.glance(rule.slot)
+        due = NEVER if state is None else rule.mechanism.due(state)
+        if due == NEVER:
+            self.row.deadlines.pop(rule.place, None)
+            return
+        due += self.plan.lateness
+        self.row.deadlines[rule.place] = due
+        if due < self.due:
+            self.due = due
 
     def next_due(self) -> int:
         """The earliest of all deadlines and held events, exactly."""
-        self.due = min(self.deadlines(), default=NEVER)
+        self.due = min(self.deadlines().values(), default=NEVER)
         if self.row.inbox and self.row.inbox[0].recorded < self.due:
             self.due = self.row.inbox[0].recorded
         return self.due
@@ -116,17 +133,16 @@ class Customer:
         not depend on chunks.
         """
         for slot in self.plan.balances:
-            state = getattr(self.row, slot)
+            state = self.glance(slot)
             if state is not None and balances.prunable(state):
-                balances.prune(state, self._floor())
+                balances.prune(self.state(slot), self._floor())
 
     def _floor(self) -> int:
         """The first date that a ladder, an open deadline or the last event can still mean, less one for late postings."""
         floors = [self.plan.calendar.day(self.row.seen)]
         for rule in self.plan.rules:
-            state = getattr(self.row, rule.slot)
+            state = self.glance(rule.slot)
             if state is not None and hasattr(state, "judged"):
                 floors.append(state.judged)
-        open_ones = (deadline for deadline in self.deadlines() if deadline < NEVER)
-        floors += [self.plan.calendar.day(deadline - self.plan.lateness - 1) for deadline in open_ones]
+        floors += [self.plan.calendar.day(deadline - self.plan.lateness - 1) for deadline in self.deadlines().values()]
         return min(floors) - 1

@@ -19,7 +19,7 @@ from stream.engine.clock import RELEASE, Alarms, Clock
 from stream.engine.customer import Customer
 from stream.engine.decision import Decision
 from stream.engine.engine import Engine, Entry
-from stream.engine.row import due_of
+from stream.engine.row import Row, due_of
 from stream.engine.timeline import advance, hold, sources, take
 from stream.engine.work import Work
 
@@ -27,10 +27,11 @@ LEDGER = b"\x00ledger"
 """Key of the ledger in the state topic; no subject can be equal to it."""
 SLICE = 2_000
 """Customers that one decision wakes at most: a herd of deadlines is worked off in slices."""
-HOT = 20_000
-"""Customers kept decoded between decisions."""
 MOST_BYTES = 262_144
 """A row longer than this is counted, long before the broker would refuse it."""
+
+Told = dict[str, list[tuple[int, Event, Order, int]]]
+"""By customer: place in the chunk, event, what its order says, and the recorded time that was complete before it."""
 
 
 class Partition:
@@ -41,11 +42,9 @@ class Partition:
         self.next_offset = 0
         self._engine, self._plan = engine, engine.plan
         self._rows: dict[str, bytes] = {}
-        self._overlay: dict[str, Customer] = {}
-        self._touched: dict[str, Customer] = {}
-        self._hot: dict[str, Customer] = {}
+        self._overlay: dict[str, bytes] = {}
         self._alarms = Alarms()
-        self._clock = Clock()
+        self._clock, self._behind = Clock(), Clock()
         self._order = Order.WALL
         self._high: dict[str, int] = {}
         self._work = engine.work()
@@ -110,17 +109,22 @@ class Partition:
         """The consequences of records already read; a tick that wakes too many is left to be applied again."""
         self._work = work = self._engine.work()
         self._overlay = {}
+        told: Told = {}
         consumed, room = 0, SLICE
         for entry in entries:
+            work.place = consumed
             if isinstance(entry.item, Tick):
+                self._tell(work, told)
+                work.place = consumed
                 room = self._tick(entry.item, room)
                 if room <= 0:
                     break
             elif self._fresh(entry):
-                self._admit(work, entry)
+                self._admit(work, entry, told)
             consumed += 1
             self.next_offset = entry.record.offset + 1
-        rows = self._close()
+        self._tell(work, told)
+        rows: list[tuple[bytes, bytes | None]] = [(subject.encode(), raw) for subject, raw in self._overlay.items()]
         return Decision(consumed, work.outputs, [*rows, (LEDGER, self._ledger())], work.counts)
 
     def accept(self, decision: Decision) -> None:
@@ -132,9 +136,6 @@ class Partition:
                 self._rows.pop(key.decode(), None)
             else:
                 self._rows[key.decode()] = value
-        self._hot.update(self._overlay)
-        if len(self._hot) > HOT:
-            self._hot = dict(self._overlay)
         self._overlay = {}
 
     def _fresh(self, entry: Entry) -> bool:
@@ -149,7 +150,7 @@ class Partition:
         self._high[entry.source] = entry.where.offset
         return True
 
-    def _admit(self, work: Work, entry: Entry) -> None:
+    def _admit(self, work: Work, entry: Entry, told: Told) -> None:
         item, where = entry.item, entry.where
         if where is not None:
             self._order = where.order
@@ -161,21 +162,30 @@ class Partition:
             if item.unknown:
                 work.counts["unknown_fields", item.type] += item.unknown
             if item.type in self._plan.handled:
-                self._event(work, item)
+                told.setdefault(item.subject, []).append((work.place, item, self._order, self._clock.floor))
             else:
                 work.counts["outcome", Outcome.UNHANDLED.value] += 1
                 work.counts["unhandled", item.type] += 1
 
-    def _event(self, work: Work, event: Event) -> None:
-        customer = self._touched[event.subject] = self._customer(event.subject)
-        if self._order is Order.RECORDED:
+    def _tell(self, work: Work, told: Told) -> None:
+        """All events of a customer together, while its row is at hand: nobody else hears of them."""
+        for subject, events in told.items():
+            customer = self._customer(subject)
+            for work.place, event, order, floor in events:
+                self._event(work, customer, event, order, floor)
+            self._keep(customer)
+        told.clear()
+
+    def _event(self, work: Work, customer: Customer, event: Event, order: Order, floor: int) -> None:
+        if order is Order.RECORDED:
             hold(customer, event)
-            customer.due = min(customer.due, event.recorded)
             if event.recorded <= self._clock.of(RELEASE):
-                advance(work, customer, self._clock, self._order)
+                advance(work, customer, self._clock, order)
             return
-        if self._order is Order.SEQUENCED and customer.due < event.recorded:
-            advance(work, customer, self._clock, self._order)
+        if order is Order.SEQUENCED and customer.due < event.recorded:
+            self._behind.floor = floor
+            advance(work, customer, self._behind, order)
+            customer.next_due()
         take(work, customer, event)
 
     # --- time
@@ -183,21 +193,23 @@ class Partition:
     def _tick(self, tick: Tick, room: int) -> int:
         """Wake whoever is due; the room that is left, none when somebody may still be due."""
         self._clock.advance(tick)
-        self._settle()
         for subject in self._alarms.ring(self._clock):
             customer = self._customer(subject)
-            advance(self._work, customer, self._clock, self._order)
-            self._arm(customer)
+            if advance(self._work, customer, self._clock, self._order):
+                self._keep(customer)
+            else:
+                self._arm(customer)
             room -= 1
             if room <= 0:
                 return 0
         return room
 
-    def _settle(self) -> None:
-        """Set the alarms of all customers touched since the last time."""
-        for customer in self._touched.values():
-            self._arm(customer)
-        self._touched = {}
+    def _keep(self, customer: Customer) -> None:
+        """The row as it is now, and the alarm for what is due in it."""
+        self._arm(customer)
+        raw = self._overlay[customer.subject] = customer.encoded()
+        if len(raw) > MOST_BYTES:
+            self._work.counts["row_oversize",] += 1
 
     def _arm(self, customer: Customer) -> None:
         """Set the alarm for the next deadline, or wait for the sources that hold back one that has come."""
@@ -208,8 +220,8 @@ class Partition:
             return
         if customer.row.inbox:
             self._set(customer.subject, customer.row.inbox[0].recorded, RELEASE, latest)
-        for rule, deadline in zip(self._plan.timed, customer.deadlines(), strict=True):
-            self._set(customer.subject, deadline, sources(rule, self._order), latest)
+        for place, deadline in customer.deadlines().items():
+            self._set(customer.subject, deadline, sources(self._plan.timed[place], self._order), latest)
 
     def _set(self, subject: str, due: int, topics: tuple[str, ...], latest: int) -> None:
         if due > latest:
@@ -218,27 +230,7 @@ class Partition:
         else:
             self._alarms.wait(subject, due, topics)
 
-    # --- rows
-
     def _customer(self, subject: str) -> Customer:
-        customer = self._overlay.get(subject)
-        if customer is None:
-            customer = self._hot.pop(subject) if subject in self._hot else self._decoded(subject)
-            self._overlay[subject] = customer
-        return customer
-
-    def _decoded(self, subject: str) -> Customer:
-        raw, codec = self._rows.get(subject), self._engine.codec
-        row, due = (codec.new(), NEVER) if raw is None else (codec.decode(raw), due_of(raw))
-        return Customer(self._plan, subject, row, due)
-
-    def _close(self) -> list[tuple[bytes, bytes | None]]:
-        """All rows of the overlay as bytes, with their alarms set."""
-        rows: list[tuple[bytes, bytes | None]] = []
-        self._settle()
-        for subject, customer in self._overlay.items():
-            raw = self._engine.codec.encode(customer.row, customer.due)
-            if len(raw) > MOST_BYTES:
-                self._work.counts["row_oversize",] += 1
-            rows.append((subject.encode(), raw))
-        return rows
+        raw, codec = self._overlay.get(subject) or self._rows.get(subject), self._engine.codec
+        row, due = (Row(), NEVER) if raw is None else (codec.decode(raw), due_of(raw))
+        return Customer(self._plan, codec, subject, row, due)

@@ -7,15 +7,17 @@ that adds or drops a feature reads the rows of the pack before it.
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
 
 from stream.domain.errors import StateError
 from stream.domain.facts import Fact
-from stream.policy.contact import Ledger
 
 VERSION = 1
+GATES = "gates"
+"""The slot of what the contact gates know."""
 _HEADER = struct.Struct(">Bq")
 
 
@@ -34,60 +36,86 @@ class Held(NamedTuple):
     data: bytes
 
 
-class Row(msgspec.Struct, omit_defaults=True):
-    """What every row has; `row_type` adds a slot per feature (``f_``) and rule (``r_``).
+class Row(msgspec.Struct, array_like=True, gc=False):
+    """What every row has; what features (``f_``), rules (``r_``) and gates know lies beside it, each in bytes of its own.
 
     Attributes:
         seen: Latest recorded time of the events taken in, UTC ms: no decision is older.
         recent: Eight-byte digests of the last events' (source, id), oldest first: a producer's own retry is known by them.
-        gates: What the contact gates know.
         inbox: Events held back (`Order.RECORDED`), in canonical order.
         deferred: By rule, facts at or past a deadline that is not proven yet.
+        plan: Mark of the plan that the deadlines were worked out with.
+        deadlines: By place of the waiting rule, when its next deadline counts as passed, UTC ms; those that have one.
+        slots: States by name, as last encoded; ascending, so that equal rows are equal bytes.
     """
 
     seen: int = 0
     recent: bytes = b""
-    gates: Ledger | None = None
     inbox: list[Held] = []
     deferred: dict[str, list[Fact]] = {}
-
-
-def row_type(slots: dict[str, type[msgspec.Struct]]) -> type[Row]:
-    """The row of a pack: empty slots take no bytes."""
-    fields: list[Any] = [(slot, state | None, None) for slot, state in slots.items()]
-    made: type[Any] = msgspec.defstruct("PackRow", fields, bases=(Row,), omit_defaults=True)
-    return made
+    plan: bytes = b""
+    deadlines: dict[int, int] = {}
+    slots: dict[str, msgspec.Raw] = {}
 
 
 class Codec:
-    """Rows to bytes and back."""
+    """Rows to bytes and back. Slots are read when first asked for and written when they may have changed.
 
-    def __init__(self, row: type[Row]) -> None:
-        self._row = row
-        self._decoder = msgspec.msgpack.Decoder(row)
+    So an event costs what it touches, not what the customer has: a pack of many rules does not slow the others down.
+
+    Args:
+        slots: Every slot of the pack and the state in it.
+    """
+
+    def __init__(self, slots: Mapping[str, type[Any]]) -> None:
+        self._kinds = dict(slots)
+        self._states = {name: msgspec.msgpack.Decoder(kind) for name, kind in slots.items()}
+        self._row = msgspec.msgpack.Decoder(Row)
         self._encode = msgspec.msgpack.Encoder().encode
-
-    def new(self) -> Row:
-        """The row of a customer never seen."""
-        return self._row()
 
     def encode(self, row: Row, due: int) -> bytes:
         """Bytes of a row whose next deadline is ``due``."""
         return _HEADER.pack(VERSION, due) + self._encode(row)
 
     def decode(self, raw: bytes) -> Row:
-        """The row, or StateError when the bytes are of another version or another shape."""
+        """The row, without slots the pack does not know; StateError when the bytes are of another version or shape."""
         due_of(raw)
         try:
-            return self._decoder.decode(memoryview(raw)[_HEADER.size :])
+            row = self._row.decode(memoryview(raw)[_HEADER.size :])
         except msgspec.MsgspecError as error:
-            raise StateError(f"row does not fit this pack: {type(error).__name__}") from error
+            raise StateError(f"row does not fit this engine: {type(error).__name__}") from error
+        if not row.slots.keys() <= self._states.keys():
+            row.slots = {name: state for name, state in row.slots.items() if name in self._states}
+        return row
+
+    def state(self, row: Row, name: str) -> Any:
+        """What is in a slot, None while it is empty; StateError when it holds something else."""
+        raw = row.slots.get(name)
+        if raw is None:
+            return None
+        try:
+            return self._states[name].decode(raw)
+        except msgspec.MsgspecError as error:
+            raise StateError(f"row does not fit this pack in slot {name}: {type(error).__name__}") from error
+
+    def empty(self, name: str) -> Any:
+        """The state of a slot before anything happened."""
+        return self._kinds[name]()
+
+    def put(self, row: Row, states: Mapping[str, Any], names: Iterable[str]) -> None:
+        """Write these slots."""
+        slots, encode = row.slots, self._encode
+        known = len(slots)
+        for name in names:
+            slots[name] = msgspec.Raw(encode(states[name]))
+        if len(slots) > known:
+            row.slots = dict(sorted(slots.items()))
 
 
 def due_of(raw: bytes) -> int:
     """The next deadline, read without decoding the row. Raises StateError for a row of another version.
 
-    >>> due_of(Codec(Row).encode(Row(), 1767576600000))
+    >>> due_of(Codec({}).encode(Row(), 1767576600000))
     1767576600000
     """
     if len(raw) < _HEADER.size:

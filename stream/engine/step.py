@@ -7,6 +7,7 @@ Rule: data goes down this page; a stage never calls the next. Nothing here knows
 
 from __future__ import annotations
 
+from stream.domain.days import NEVER
 from stream.domain.events import Event
 from stream.domain.triggers import Signal
 from stream.engine.binding import ARREARS, PERMISSIONS
@@ -32,7 +33,7 @@ def fold(customer: Customer, seen: Seen) -> None:
     """Features and gates take the event in."""
     kind = seen.event.type
     for feature, take in customer.plan.folds.get(kind, ()):
-        take(customer.state_of(feature), seen)
+        take(customer.state(feature.slot), seen)
     if kind == ARREARS:
         product = seen.data.product_ref or ""
         contact.arrears(customer.gates(), product, seen.event.at, seen.data.days_past_due)
@@ -45,11 +46,11 @@ def tell(work: Work, customer: Customer, rule: Bound, seen: Seen, now: int) -> N
     fact = rule.fact(seen)
     if fact is None:
         return
-    if rule.waits and fact.at + work.plan.lateness >= customer.deadlines()[rule.place]:
+    if rule.waits and fact.at + work.plan.lateness >= customer.deadlines().get(rule.place, NEVER):
         work.trace(customer, rule.name, "deferred", seen.event.origin)
         customer.defer(rule, fact)
         return
-    signals = rule.mechanism.tell(customer.state_of(rule), fact, customer)
+    signals = rule.mechanism.tell(customer.state(rule.slot), fact, customer)
     if rule.waits:
         customer.renew(rule)
         if seen.event.recorded > fact.at + work.plan.lateness:
@@ -62,7 +63,7 @@ def tell(work: Work, customer: Customer, rule: Bound, seen: Seen, now: int) -> N
 
 def fire(work: Work, customer: Customer, rule: Bound, now: int) -> None:
     """A deadline is proven to have passed: what it brings about, then the facts that waited for it."""
-    state, mechanism = customer.state_of(rule), rule.mechanism
+    state, mechanism = customer.state(rule.slot), rule.mechanism
     work.trace(customer, rule.name, "deadline", "")
     decide(work, customer, rule, mechanism.fire(state, customer), now)
     catch_up(work, customer, rule, now)
@@ -70,7 +71,7 @@ def fire(work: Work, customer: Customer, rule: Bound, now: int) -> None:
 
 def catch_up(work: Work, customer: Customer, rule: Bound, now: int) -> None:
     """Facts that waited for a deadline, once it has passed or a late fact has moved it behind them."""
-    state, mechanism = customer.state_of(rule), rule.mechanism
+    state, mechanism = customer.state(rule.slot), rule.mechanism
     facts = customer.row.deferred.get(rule.name, [])
     while facts and facts[0].at < mechanism.due(state):
         decide(work, customer, rule, mechanism.tell(state, facts.pop(0), customer), now)

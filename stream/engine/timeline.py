@@ -39,22 +39,22 @@ def take(work: Work, customer: Customer, event: Event) -> None:
 def hold(customer: Customer, event: Event) -> None:
     """An event's turn has not come: it waits in the row, in canonical order."""
     insort(customer.row.inbox, _held(event))
-    customer.due = min(customer.due, event.recorded)
 
 
-def advance(work: Work, customer: Customer, clock: Clock, order: Order) -> None:
-    """Deadlines and held events in the order of the clock, as far as it has come.
+def advance(work: Work, customer: Customer, clock: Clock, order: Order) -> bool:
+    """Deadlines and held events in the order of the clock, as far as it has come; whether there were any.
 
     An event recorded at the very instant a deadline counts as passed still comes before it.
     """
-    release, timed = clock.of(RELEASE), work.plan.timed
+    release, timed, moved = clock.of(RELEASE), work.plan.timed, False
     while True:
         inbox = customer.row.inbox
         head = inbox[0].recorded if inbox and inbox[0].recorded <= release else NEVER
         chosen, due = None, head
-        for rule, deadline in zip(timed, customer.deadlines(), strict=True):
-            if deadline < due and deadline <= clock.of(sources(rule, order)):
-                chosen, due = rule, deadline
+        for place, deadline in customer.deadlines().items():
+            sooner = deadline < due or (deadline == due and chosen is not None and place < chosen.place)
+            if sooner and deadline <= clock.of(sources(timed[place], order)):
+                chosen, due = timed[place], deadline
         if chosen is not None:
             now = clock.of(chosen.topics) if order is Order.WALL else max(due, customer.row.seen)
             work.counts["timer_fired", chosen.name] += 1
@@ -62,8 +62,8 @@ def advance(work: Work, customer: Customer, clock: Clock, order: Order) -> None:
         elif head < NEVER:
             take(work, customer, _released(inbox.pop(0), customer.subject))
         else:
-            break
-    customer.next_due()
+            return moved
+        moved = True
 
 
 def sources(rule: Bound, order: Order) -> tuple[str, ...]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from operator import itemgetter
 from typing import NamedTuple
 
-from stream.domain.events import Coordinates, JournalRecord, Reject
+from stream.domain.events import Coordinates, Headers, JournalRecord, Reject
 from stream.engine.binding import Plan
 from stream.engine.customer import Customer
 from stream.engine.decision import Counts, Output
@@ -13,6 +14,8 @@ from stream.engine.payload import Candidate, Speaker
 from stream.policy.contact import Verdict
 from stream.wire.encode import Writer, dead_headers
 from stream.wire.outputs import SUPPRESSED, topic_of
+
+_PLACE = itemgetter(0)
 
 
 class Trace(NamedTuple):
@@ -25,19 +28,32 @@ class Trace(NamedTuple):
 
 
 class Work:
-    """Collects; one per chunk."""
+    """Collects; one per chunk.
+
+    Attributes:
+        place: Of the journal record that is worked on, within the chunk.
+    """
 
     def __init__(self, plan: Plan, speaker: Speaker, writer: Writer, traces: list[Trace] | None = None) -> None:
         self.plan = plan
-        self.outputs: list[Output] = []
+        self.place = 0
+        self._said: list[tuple[int, Output]] = []
         self.counts: Counts = Counter()
         self._speaker, self._writer, self._traces = speaker, writer, traces
+
+    @property
+    def outputs(self) -> list[Output]:
+        """In the order of the records that caused them, whatever order these were worked on in."""
+        return [output for _, output in sorted(self._said, key=_PLACE)]
+
+    def _say(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers) -> None:
+        self._said.append((self.place, Output(topic, key, value, headers)))
 
     def emit(self, customer: Customer, made: Candidate, verdicts: tuple[Verdict, ...]) -> None:
         """The candidate is a trigger."""
         envelope, data = self._speaker.trigger(customer.subject, made, verdicts)
         kind = made.proposal.type
-        self.outputs.append(Output(topic_of(kind), customer.subject.encode(), data, self._writer.headers(envelope)))
+        self._say(topic_of(kind), customer.subject.encode(), data, self._writer.headers(envelope))
         self.counts["candidate", made.rule] += 1
         self.counts["trigger", made.rule, kind] += 1
         self.trace(customer, made.rule, "trigger", made.id)
@@ -45,7 +61,7 @@ class Work:
     def suppress(self, customer: Customer, made: Candidate, verdicts: tuple[Verdict, ...]) -> None:
         """A gate refused the candidate."""
         envelope, data = self._speaker.suppressed(customer.subject, made, verdicts, made.signal.at)
-        self.outputs.append(Output(topic_of(SUPPRESSED), customer.subject.encode(), data, self._writer.headers(envelope)))
+        self._say(topic_of(SUPPRESSED), customer.subject.encode(), data, self._writer.headers(envelope))
         self.counts["candidate", made.rule] += 1
         for verdict in verdicts:
             if verdict.refusal is not None:
@@ -54,7 +70,7 @@ class Work:
 
     def bury(self, record: JournalRecord, why: Reject, where: Coordinates | None) -> None:
         """The record is a dead letter: its bytes and headers as they came."""
-        self.outputs.append(Output("dlq", record.key, record.value, dead_headers(record.headers, why, "decide", where)))
+        self._say("dlq", record.key, record.value, dead_headers(record.headers, why, "decide", where))
         self.counts["outcome", "dead"] += 1
         self.counts["rejected", why.code.value] += 1
 

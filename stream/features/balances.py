@@ -23,7 +23,7 @@ class Entry(NamedTuple):
     origin: str
 
 
-class Account(msgspec.Struct, array_like=True):
+class Account(msgspec.Struct, array_like=True, gc=False):
     """One account: by product class (empty where the event names none) what postings left and what was closed."""
 
     posted: dict[str, list[Entry]] = {}
@@ -31,7 +31,7 @@ class Account(msgspec.Struct, array_like=True):
     ended: int = 0
 
 
-class Balances(msgspec.Struct, array_like=True):
+class Balances(msgspec.Struct, array_like=True, gc=False):
     """All accounts of one customer by reference."""
 
     accounts: dict[str, Account] = {}

@@ -13,7 +13,7 @@ from stream.domain.facts import Standing
 BITS = 3
 
 
-class Histogram(msgspec.Struct, array_like=True):
+class Histogram(msgspec.Struct, array_like=True, gc=False):
     """Counts per bucket, and the last event that was counted."""
 
     counts: dict[int, int] = {}

@@ -13,7 +13,7 @@ SLACK = 7
 """Dates kept beyond the window, so that a close may be judged that many dates after it."""
 
 
-class Window(msgspec.Struct, array_like=True):
+class Window(msgspec.Struct, array_like=True, gc=False):
     """Dates with movement, ascending, and their sums in base minor units; the last event that moved it."""
 
     days: list[int] = []

@@ -37,7 +37,7 @@ class Given(NamedTuple):
     at_most: int
 
 
-class Episode(msgspec.Struct, array_like=True):
+class Episode(msgspec.Struct, array_like=True, gc=False):
     """A waits for B. `stage` counts the deadlines that have passed."""
 
     at: int
@@ -47,7 +47,7 @@ class Episode(msgspec.Struct, array_like=True):
     origin: str
 
 
-class State(msgspec.Struct, array_like=True):
+class State(msgspec.Struct, array_like=True, gc=False):
     """What is open and what was heard, by key: A and B may be read in any order when they come from two sources.
 
     Attributes:

@@ -36,7 +36,7 @@ class Target(NamedTuple):
     number: int
 
 
-class State(msgspec.Struct, array_like=True):
+class State(msgspec.Struct, array_like=True, gc=False):
     """Counts per month (or one under 0), or the dates within the rolling window."""
 
     counts: dict[int, int] = {}

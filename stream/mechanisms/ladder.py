@@ -24,7 +24,7 @@ VISITS = ("approaching", "at_risk")
 """Moments whose dates are counted from one; those of a change from nought."""
 
 
-class State(msgspec.Struct, array_like=True):
+class State(msgspec.Struct, array_like=True, gc=False):
     """Where the customer stands: the confirmed band and what is under way.
 
     Attributes:

@@ -21,7 +21,7 @@ REMEMBERED = 6
 CYCLE = 30
 
 
-class State(msgspec.Struct, array_like=True):
+class State(msgspec.Struct, array_like=True, gc=False):
     """Dates and amounts (base minor units) of the last payments, oldest first; misses in a row."""
 
     days: list[int] = []

@@ -19,7 +19,7 @@ MOST_OPEN = 4
 """A's that wait at a time; beyond it the oldest gives way."""
 
 
-class Waiting(msgspec.Struct, array_like=True):
+class Waiting(msgspec.Struct, array_like=True, gc=False):
     """One A and what followed it, base minor units."""
 
     at: int
@@ -29,7 +29,7 @@ class Waiting(msgspec.Struct, array_like=True):
     origin: str
 
 
-class State(msgspec.Struct, array_like=True):
+class State(msgspec.Struct, array_like=True, gc=False):
     """The A's still waiting, oldest first."""
 
     open: list[Waiting] = []

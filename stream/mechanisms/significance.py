@@ -14,7 +14,7 @@ from stream.mechanisms.protocol import SILENT
 PPM = 1_000_000
 
 
-class State(msgspec.Struct, array_like=True):
+class State(msgspec.Struct, array_like=True, gc=False):
     """Nothing of its own: the history is a feature."""
 
 

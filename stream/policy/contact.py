@@ -28,7 +28,7 @@ class Change(NamedTuple):
     out: bool
 
 
-class Ledger(msgspec.Struct, array_like=True):
+class Ledger(msgspec.Struct, array_like=True, gc=False):
     """What the gates know of one customer.
 
     Attributes:
