@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 from stream.domain.days import Calendar
 from stream.domain.facts import Role
 from stream.domain.money import Rates, minor
-from stream.engine.filters import every, optional
-from stream.engine.folding import Aum, Feature, Fold, History, Tap, WindowSum
+from stream.engine.audience import Audience, Listener
+from stream.engine.filters import Condition, optional
+from stream.engine.folding import Aum, Feature, History, WindowSum
 from stream.engine.row import GATES
-from stream.engine.rules import Bound, Listener, Telling, Template
+from stream.engine.rules import Bound, Telling, Template
 from stream.mechanisms.absence import Absence, Given, Stage
 from stream.mechanisms.count import Count, Period, Target
 from stream.mechanisms.ladder import Ladder
@@ -47,10 +48,10 @@ class Plan(NamedTuple):
     features: dict[str, Feature]
     rules: tuple[Bound, ...]
     timed: tuple[Bound, ...]
-    folds: dict[str, tuple[tuple[Feature, Fold], ...]]
-    listening: dict[str, tuple[Bound, ...]]
+    audiences: dict[str, Audience]
     handled: frozenset[str]
     balances: tuple[str, ...]
+    ladders: tuple[str, ...]
     slots: dict[str, type[Any]]
 
 
@@ -60,12 +61,14 @@ def bind(pack: Pack) -> Plan:
     binder = _Binder(spec)
     features = {name: binder.feature(name, each) for name, each in spec.features.items()}
     binder.features = features
-    rules = tuple(binder.rule(name, each) for name, each in spec.rules.items())
+    listeners = {name: binder.listeners(each) for name, each in spec.rules.items()}
+    rules = tuple(binder.rule(name, each, tuple(listeners[name])) for name, each in spec.rules.items())
     timed = tuple(rule for rule in rules if rule.waits)
     for place, rule in enumerate(timed):
         rule.place = place
-    folds = _index((kind, (feature, fold)) for feature in features.values() for kind, fold in feature.folds.items())
-    listening = _index((kind, rule) for rule in rules for kind in rule.listeners)
+    taps = _index((kind, (each.slot, some)) for each in features.values() for kind, some in each.taps.items())
+    hearing = _index((kind, (rule, some)) for rule in rules for kind, some in listeners[rule.name].items())
+    handled = frozenset({*taps, *hearing, *PERMISSIONS, ARREARS})
     return Plan(
         spec=spec,
         digest=pack.digest,
@@ -76,9 +79,9 @@ def bind(pack: Pack) -> Plan:
         features=features,
         rules=rules,
         timed=timed,
-        folds=folds,
-        listening=listening,
-        handled=frozenset({*folds, *listening, *PERMISSIONS, ARREARS}),
+        audiences={kind: Audience(taps.get(kind, ()), hearing.get(kind, ())) for kind in handled},
+        handled=handled,
+        ladders=tuple(rule.slot for rule in rules if isinstance(rule.mechanism, Ladder)),
         balances=tuple(feature.slot for feature in features.values() if isinstance(feature, Aum)),
         slots={
             GATES: Ledger,
@@ -107,20 +110,18 @@ class _Binder:
     def feature(self, name: str, spec: words.FeatureSpec) -> Feature:
         if isinstance(spec, words.BalancesFeature):
             return Aum(name)
-        taps = _index((each.on, Tap(every(each.where), each.sign)) for each in self._inputs(spec.inputs))
+        taps = _index((each.on, (Condition(each.where), each.sign)) for each in self._inputs(spec.inputs))
         if isinstance(spec, words.WindowFeature):
             return WindowSum(name, spec.days, spec.amount, taps)
         return History(name, spec.quantile, spec.amount, taps)
 
-    def rule(self, name: str, spec: words.RuleSpec) -> Bound:
+    def rule(self, name: str, spec: words.RuleSpec, kinds: tuple[str, ...]) -> Bound:
         mechanism = self._mechanism(spec)
-        listeners = self._listeners(spec)
         return Bound(
             name=name,
             mechanism=mechanism,
-            listeners=listeners,
             tellings={moment: _telling(emit) for moment, emit in spec.emits.items()},
-            topics=tuple(sorted({REGISTRY[kind].topic for kind in listeners})),
+            topics=tuple(sorted({REGISTRY[kind].topic for kind in kinds})),
             waits=isinstance(mechanism, (Ladder, Absence, Rhythm)),
             amount=getattr(spec, "amount", None),
             key=_getter(getattr(spec, "per", None)),
@@ -130,18 +131,18 @@ class _Binder:
     def _inputs(self, inputs: words.Inputs) -> list[words.Input]:
         return self.spec.inputs[inputs] if isinstance(inputs, str) else inputs
 
-    def _listeners(self, spec: words.RuleSpec) -> dict[str, tuple[Listener, ...]]:
+    def listeners(self, spec: words.RuleSpec) -> dict[str, tuple[Listener, ...]]:
         if isinstance(spec, words.LadderRule):
-            return {kind: (Listener(Role.A, None),) for kind in self.features[spec.value].folds}
+            return {kind: (Listener(Condition(()), Role.A),) for kind in self.features[spec.value].taps}
         if isinstance(spec, words.AbsenceRule):
             firsts, seconds = spec.after, spec.until
         elif isinstance(spec, words.SequenceRule):
             firsts, seconds = spec.first, spec.then
         else:
             firsts, seconds = spec.inputs, None
-        heard = [(each.on, Listener(Role.A, every(each.where))) for each in self._inputs(firsts)]
+        heard = [(each.on, Listener(Condition(each.where), Role.A)) for each in self._inputs(firsts)]
         if seconds is not None:
-            heard += [(each.on, Listener(Role.B, every(each.where))) for each in self._inputs(seconds)]
+            heard += [(each.on, Listener(Condition(each.where), Role.B)) for each in self._inputs(seconds)]
         return _index(heard)
 
     def _mechanism(self, spec: words.RuleSpec) -> Mechanism:

@@ -23,12 +23,14 @@ UNKNOWN = -NEVER
 class Clock:
     """T per source topic, and under `EVERY` of all that are not idle, UTC ms; `floor` holds for each of them."""
 
-    __slots__ = ("floor", "idle", "vector")
+    __slots__ = ("_latest", "_reached", "floor", "idle", "vector")
 
     def __init__(self) -> None:
         self.floor = UNKNOWN
         self.vector: dict[str, int] = {}
         self.idle: frozenset[str] = frozenset()
+        self._latest = UNKNOWN
+        self._reached: dict[tuple[str, ...], int] = {}
 
     def advance(self, tick: Tick) -> None:
         """Take a proof in."""
@@ -45,6 +47,7 @@ class Clock:
         # what was released stays released, also when an idle source that was passed over comes back
         released = min(awake, default=max(tick.clock.values(), default=UNKNOWN))
         self.vector[EVERY] = max(self.vector.get(EVERY, UNKNOWN), released)
+        self._latest, self._reached = max(self.vector.values()), {}
 
     def of(self, topics: tuple[str, ...]) -> int:
         """The instant up to which all these are complete.
@@ -54,11 +57,14 @@ class Clock:
         >>> clock.of(("in.app", "in.txn")), clock.of(RELEASE), clock.latest()
         (3, 5, 5)
         """
-        return max(self.floor, min([self.vector.get(topic, UNKNOWN) for topic in topics], default=UNKNOWN))
+        reached = self._reached.get(topics)
+        if reached is None:
+            reached = self._reached[topics] = min([self.vector.get(topic, UNKNOWN) for topic in topics], default=UNKNOWN)
+        return reached if reached > self.floor else self.floor
 
     def latest(self) -> int:
         """The furthest that any source is."""
-        return max(self.floor, max(self.vector.values(), default=UNKNOWN))
+        return self._latest if self._latest > self.floor else self.floor
 
     def dump(self) -> dict[str, object]:
         """Plain data for the ledger."""
@@ -71,6 +77,7 @@ class Clock:
         clock.floor = data["floor"]  # type: ignore[assignment]
         clock.vector = dict(data["vector"])  # type: ignore[call-overload]
         clock.idle = frozenset(data["idle"])  # type: ignore[call-overload]
+        clock._latest = max(clock.vector.values(), default=UNKNOWN)
         return clock
 
 

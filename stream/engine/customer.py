@@ -58,9 +58,8 @@ class Customer:
         self._touched.add(slot)
         state = self._states.get(slot)
         if state is None:
-            state = self.glance(slot)
-            if state is None:
-                state = self._states[slot] = self._codec.empty(slot)
+            state = self.glance(slot) or self._codec.empty(slot)
+            self._states[slot] = state
         return state
 
     def glance(self, slot: str) -> Any:
@@ -140,9 +139,7 @@ class Customer:
     def _floor(self) -> int:
         """The first date that a ladder, an open deadline or the last event can still mean, less one for late postings."""
         floors = [self.plan.calendar.day(self.row.seen)]
-        for rule in self.plan.rules:
-            state = self.glance(rule.slot)
-            if state is not None and hasattr(state, "judged"):
-                floors.append(state.judged)
+        ladders = (self.glance(slot) for slot in self.plan.ladders)
+        floors += [ladder.judged for ladder in ladders if ladder is not None]
         floors += [self.plan.calendar.day(deadline - self.plan.lateness - 1) for deadline in self.deadlines().values()]
         return min(floors) - 1

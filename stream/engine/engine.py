@@ -39,6 +39,7 @@ class _TickData(msgspec.Struct):
 
 
 _TICK = msgspec.json.Decoder(_TickData)
+_ORDERS = {str(order): order for order in Order}
 
 
 def tick_header(tick: Tick) -> tuple[str, bytes]:
@@ -46,15 +47,24 @@ def tick_header(tick: Tick) -> tuple[str, bytes]:
     return TICK, msgspec.json.encode(_TickData(dict(sorted(tick.clock.items())), sorted(tick.idle)))
 
 
-def coordinates(text: str) -> tuple[str, Coordinates]:
-    """Source partition and coordinates out of the header's text.
+class Places:
+    """Reads source coordinates; remembers source partitions, which are few.
 
-    >>> coordinates("in.txn|3|0|1187|1767576600000|w")[1].offset
+    >>> Places().read("in.txn|3|0|1187|1767576600000|w")[1].offset
     1187
     """
-    source, offset, recorded, order = text.rsplit("|", 3)
-    topic, partition, incarnation = source.split("|")
-    return source, Coordinates(topic, int(partition), int(incarnation), int(offset), int(recorded), Order(order))
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[str, int, int]] = {}
+
+    def read(self, text: str) -> tuple[str, Coordinates]:
+        """Source partition and coordinates out of the header's text. Raises ValueError for what ingest never wrote."""
+        source, offset, recorded, order = text.rsplit("|", 3)
+        known = self._known.get(source)
+        if known is None:
+            topic, partition, incarnation = source.split("|")
+            known = self._known[source] = (topic, int(partition), int(incarnation))
+        return source, Coordinates(*known, int(offset), int(recorded), _ORDERS[order])
 
 
 class Engine:
@@ -66,6 +76,7 @@ class Engine:
         prefix = self.plan.spec.type_prefix
         self.decoder = Decoder(prefix, max_bytes)
         self.codec = Codec(self.plan.slots)
+        self._places = Places()
         self._speaker = Speaker(self.plan)
         self._writer = Writer(prefix, f"kairos/{self.plan.spec.name}", mode)
 
@@ -77,7 +88,7 @@ class Engine:
         """What a journal record says."""
         for name, value in record.headers:
             if name == SOURCE:
-                source, where = coordinates(value.decode())
+                source, where = self._places.read(value.decode())
                 return self.judged(record, self.decoder.from_headers(record.headers, record.value, where), where, source)
             if name == TICK:
                 data = _TICK.decode(value)

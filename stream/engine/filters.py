@@ -1,11 +1,11 @@
-"""Conditions of a pack as predicates over typed payloads.
+"""Conditions of a pack over typed payloads, and the questions that decide them all.
 
-Rule: a condition is data; it is turned into a closure once, when the pack is bound.
+Rule: a condition is data; it is turned into closures once, when the pack is bound.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from operator import attrgetter
 from typing import Any
@@ -14,6 +14,49 @@ from stream.packs.spec import Where
 
 Predicate = Callable[[Any], bool]
 Getter = Callable[[Any], Any]
+
+
+class Condition:
+    """All of some tests; none at all is always met."""
+
+    def __init__(self, wheres: Iterable[Where]) -> None:
+        self.wheres = tuple(wheres)
+        self._tests = tuple(predicate(where) for where in self.wheres)
+
+    def holds(self, data: Any) -> bool:
+        """Whether a payload meets it."""
+        return all(test(data) for test in self._tests)
+
+
+def questions(conditions: Iterable[Condition]) -> Getter:
+    """What to ask a payload so that the answer, one hashable value, decides all of these conditions.
+
+    A field that is compared with codes answers with its code; one that is only asked for whether it is there, or how
+    large it is, answers with yes or no, for its values are too many to remember.
+    """
+    wheres = list(dict.fromkeys(where for condition in conditions for where in condition.wheres))
+    coded = {where.field for where in wheres if where.any_of is not None or where.none_of is not None}
+    parts: dict[str, list[str]] = {}
+    for path in sorted(coded):
+        outer, _, inner = path.partition(".")
+        parts.setdefault(outer if inner else "", []).append(inner or path)
+    flat = parts.pop("", [])
+    asks: list[Getter] = [attrgetter(*flat)] if flat else []
+    asks += [_within(outer, inner) for outer, inner in parts.items()]
+    known = coded | parts.keys()
+    asks += [predicate(where) for where in wheres if where.field not in known]
+    if len(asks) == 1:
+        return asks[0]
+    return lambda data: tuple([ask(data) for ask in asks])
+
+
+def _within(outer: str, paths: list[str]) -> Getter:
+    """Several fields of a nested object; None where it is absent."""
+    find, inner = attrgetter(outer), [getter(path) for path in paths]
+    if not any("." in path for path in paths):
+        together = attrgetter(*paths)
+        return lambda data: None if (part := find(data)) is None else together(part)
+    return lambda data: None if (part := find(data)) is None else tuple([get(part) for get in inner])
 
 
 def getter(path: str) -> Getter:
@@ -65,21 +108,6 @@ def predicate(where: Where) -> Predicate:
         return lambda data: (value := _number(get(data))) is not None and value >= least
     most = Decimal(str(high))
     return lambda data: (value := _number(get(data))) is not None and value <= most
-
-
-def every(conditions: list[Where]) -> Predicate | None:
-    """All conditions; None when there are none, so that the caller can skip the call."""
-    tests = [predicate(where) for where in conditions]
-    if not tests:
-        return None
-    holds = tests[-1]
-    for test in reversed(tests[:-1]):
-        holds = _both(test, holds)
-    return holds
-
-
-def _both(one: Predicate, other: Predicate) -> Predicate:
-    return lambda data: one(data) and other(data)
 
 
 def _values(words: tuple[str | None, ...]) -> frozenset[Any]:

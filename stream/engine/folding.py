@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
 from stream.domain.facts import Standing
 from stream.domain.triggers import Money, Value
-from stream.engine.filters import Predicate
+from stream.engine.audience import Tap
+from stream.engine.filters import Condition
 from stream.engine.seen import Seen
 from stream.features import balances, histograms, windows
 from stream.features.balances import Balances, Entry
 from stream.features.histograms import Histogram
 from stream.features.windows import Window
 
-Fold = Callable[[Any, Seen], None]
-
-
-class Tap(NamedTuple):
-    """One input of a feature: a condition, and the sign of its amount."""
-
-    holds: Predicate | None
-    sign: int
+Inputs = Mapping[str, tuple[tuple[Condition, int], ...]]
+"""By event type, the conditions of a feature's inputs and the sign of their amounts."""
 
 
 class Reading(NamedTuple):
@@ -40,7 +35,7 @@ class Feature(Protocol):
 
     name: str
     slot: str
-    folds: dict[str, Fold]
+    taps: dict[str, tuple[Tap, ...]]
 
     @property
     def state(self) -> type[msgspec.Struct]: ...
@@ -57,11 +52,14 @@ class Aum:
 
     def __init__(self, name: str) -> None:
         self.name, self.slot = name, f"f_{name}"
-        self.folds: dict[str, Fold] = {
-            "txn.entry.posted": self._posted,
-            "txn.entry.reversed": self._posted,
-            "account.balance.closed": self._closed,
-            "account.closed": self._ended,
+        self.taps: dict[str, tuple[Tap, ...]] = {
+            kind: (Tap(Condition(()), fold),)
+            for kind, fold in (
+                ("txn.entry.posted", self._posted),
+                ("txn.entry.reversed", self._posted),
+                ("account.balance.closed", self._closed),
+                ("account.closed", self._ended),
+            )
         }
 
     def amount(self, state: Balances, day: int) -> int:
@@ -103,10 +101,11 @@ class WindowSum:
 
     state = Window
 
-    def __init__(self, name: str, days: int, field: str, taps: dict[str, tuple[Tap, ...]]) -> None:
+    def __init__(self, name: str, days: int, field: str, inputs: Inputs) -> None:
         self.name, self.slot = name, f"f_{name}"
-        self._days, self._field, self._taps = days, field, taps
-        self.folds: dict[str, Fold] = dict.fromkeys(taps, self._fold)
+        self._days, self._field = days, field
+        folds = {1: self._add, -1: self._subtract}
+        self.taps = {kind: tuple(Tap(each, folds[sign]) for each, sign in some) for kind, some in inputs.items()}
 
     def amount(self, state: Window, day: int) -> int:
         """Base minor units over the dates that end with this one."""
@@ -120,13 +119,11 @@ class WindowSum:
         """The sum, and the last record that moved it unless that came after the instant shown."""
         return Reading(self.name, Money(self.amount(state, day)), at, _until(state.at, state.origin, at))
 
-    def _fold(self, state: Window, seen: Seen) -> None:
-        event = seen.event
-        for tap in self._taps[event.type]:
-            if tap.holds is None or tap.holds(seen.data):
-                amount = tap.sign * seen.amount(self._field)
-                windows.add(state, self._days, seen.day, amount, event.at, event.origin)
-                return
+    def _add(self, state: Window, seen: Seen) -> None:
+        windows.add(state, self._days, seen.day, seen.amount(self._field), seen.event.at, seen.event.origin)
+
+    def _subtract(self, state: Window, seen: Seen) -> None:
+        windows.add(state, self._days, seen.day, -seen.amount(self._field), seen.event.at, seen.event.origin)
 
 
 class History:
@@ -134,10 +131,10 @@ class History:
 
     state = Histogram
 
-    def __init__(self, name: str, quantile_ppm: int, field: str, taps: dict[str, tuple[Tap, ...]]) -> None:
+    def __init__(self, name: str, quantile_ppm: int, field: str, inputs: Inputs) -> None:
         self.name, self.slot = name, f"f_{name}"
-        self._quantile, self._field, self._taps = quantile_ppm, field, taps
-        self.folds: dict[str, Fold] = dict.fromkeys(taps, self._fold)
+        self._quantile, self._field = quantile_ppm, field
+        self.taps = {kind: tuple(Tap(each, self._count) for each, _ in some) for kind, some in inputs.items()}
 
     def amount(self, state: Histogram, day: int) -> int:
         """The asked quantile of all amounts, base minor units."""
@@ -151,12 +148,8 @@ class History:
         """How many amounts there are."""
         return Reading(self.name, sum(state.counts.values()), at, _until(state.at, state.origin, at))
 
-    def _fold(self, state: Histogram, seen: Seen) -> None:
-        event = seen.event
-        for tap in self._taps[event.type]:
-            if tap.holds is None or tap.holds(seen.data):
-                histograms.count(state, abs(seen.amount(self._field)), event.at, event.origin)
-                return
+    def _count(self, state: Histogram, seen: Seen) -> None:
+        histograms.count(state, abs(seen.amount(self._field)), seen.event.at, seen.event.origin)
 
 
 def _until(moved: int, origin: str, at: int) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Rules bound: which facts a mechanism is told of an event, and what its moments become."""
+"""Rules bound: what a mechanism is told of an event, and what its moments become."""
 
 from __future__ import annotations
 
@@ -9,19 +9,12 @@ from typing import Any, NamedTuple
 from stream.domain.facts import Fact
 from stream.domain.triggers import Value
 from stream.engine.clock import RELEASE
-from stream.engine.filters import Getter, Predicate
+from stream.engine.filters import Getter
 from stream.engine.seen import Seen
 from stream.mechanisms.protocol import Mechanism
 from stream.packs.spec import Emit
 
 Format = Callable[[Value], str]
-
-
-class Listener(NamedTuple):
-    """One event type that a rule listens to: the role it plays when the condition holds."""
-
-    role: int
-    holds: Predicate | None
 
 
 class Template:
@@ -68,7 +61,6 @@ class Bound:
         "_amount",
         "_key",
         "_label",
-        "listeners",
         "mechanism",
         "name",
         "place",
@@ -83,7 +75,6 @@ class Bound:
         self,
         name: str,
         mechanism: Mechanism,
-        listeners: dict[str, tuple[Listener, ...]],
         tellings: dict[str, Telling],
         topics: tuple[str, ...],
         waits: bool,
@@ -91,23 +82,17 @@ class Bound:
         key: Getter | None,
         label: Getter | None,
     ) -> None:
-        self.name, self.slot, self.mechanism, self.listeners = name, f"r_{name}", mechanism, listeners
+        self.name, self.slot, self.mechanism = name, f"r_{name}", mechanism
         self.tellings, self.topics, self.waits = tellings, topics, waits
         self.released = (*RELEASE, *topics)
         self.place = 0
         self._amount, self._key, self._label = amount, key, label
 
-    def fact(self, seen: Seen) -> Fact | None:
-        """The event as this rule sees it; None when it does not concern it."""
-        data, role = seen.data, 0
-        for listener in self.listeners[seen.event.type]:
-            if listener.holds is None or listener.holds(data):
-                role |= listener.role
-        if not role:
-            return None
+    def fact(self, seen: Seen, role: int) -> Fact:
+        """The event as this rule sees it."""
         amount = seen.amount(self._amount) if self._amount is not None else 0
-        key = _text(self._key(data)) if self._key is not None else ""
-        label = _text(self._label(data)) if self._label is not None else ""
+        key = _text(self._key(seen.data)) if self._key is not None else ""
+        label = _text(self._label(seen.data)) if self._label is not None else ""
         return Fact(role, seen.event.at, seen.day, amount, key, label, seen.event.origin)
 
 

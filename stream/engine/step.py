@@ -7,9 +7,13 @@ Rule: data goes down this page; a stage never calls the next. Nothing here knows
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from stream.domain.days import NEVER
 from stream.domain.events import Event
+from stream.domain.facts import Fact
 from stream.domain.triggers import Signal
+from stream.engine.audience import Fold
 from stream.engine.binding import ARREARS, PERMISSIONS
 from stream.engine.customer import Customer
 from stream.engine.payload import Candidate, candidate
@@ -24,16 +28,17 @@ def step(work: Work, customer: Customer, event: Event, now: int) -> None:
     """Everything one event brings about for its customer, decided at ``now``."""
     plan = work.plan
     seen = Seen(event, plan.calendar, plan.rates)
-    fold(customer, seen)
-    for rule in plan.listening.get(event.type, ()):
-        tell(work, customer, rule, seen, now)
+    heard = plan.audiences[event.type].of(event.data)
+    fold(customer, seen, heard.folds)
+    for rule, role in heard.rules:
+        tell(work, customer, rule, rule.fact(seen, role), now)
 
 
-def fold(customer: Customer, seen: Seen) -> None:
+def fold(customer: Customer, seen: Seen, folds: Iterable[tuple[str, Fold]]) -> None:
     """Features and gates take the event in."""
     kind = seen.event.type
-    for feature, take in customer.plan.folds.get(kind, ()):
-        take(customer.state(feature.slot), seen)
+    for slot, take in folds:
+        take(customer.state(slot), seen)
     if kind == ARREARS:
         product = seen.data.product_ref or ""
         contact.arrears(customer.gates(), product, seen.event.at, seen.data.days_past_due)
@@ -41,19 +46,16 @@ def fold(customer: Customer, seen: Seen) -> None:
         permit(customer, seen)
 
 
-def tell(work: Work, customer: Customer, rule: Bound, seen: Seen, now: int) -> None:
+def tell(work: Work, customer: Customer, rule: Bound, fact: Fact, now: int) -> None:
     """One rule hears of the event, unless an unproven deadline lies before it."""
-    fact = rule.fact(seen)
-    if fact is None:
-        return
     if rule.waits and fact.at + work.plan.lateness >= customer.deadlines().get(rule.place, NEVER):
-        work.trace(customer, rule.name, "deferred", seen.event.origin)
+        work.trace(customer, rule.name, "deferred", fact.origin)
         customer.defer(rule, fact)
         return
     signals = rule.mechanism.tell(customer.state(rule.slot), fact, customer)
     if rule.waits:
         customer.renew(rule)
-        if seen.event.recorded > fact.at + work.plan.lateness:
+        if now > fact.at + work.plan.lateness:
             work.counts["late", rule.name] += 1
     if signals:
         decide(work, customer, rule, signals, now)
@@ -63,10 +65,12 @@ def tell(work: Work, customer: Customer, rule: Bound, seen: Seen, now: int) -> N
 
 def fire(work: Work, customer: Customer, rule: Bound, now: int) -> None:
     """A deadline is proven to have passed: what it brings about, then the facts that waited for it."""
-    state, mechanism = customer.state(rule.slot), rule.mechanism
     work.trace(customer, rule.name, "deadline", "")
-    decide(work, customer, rule, mechanism.fire(state, customer), now)
-    catch_up(work, customer, rule, now)
+    decide(work, customer, rule, rule.mechanism.fire(customer.state(rule.slot), customer), now)
+    if rule.name in customer.row.deferred:
+        catch_up(work, customer, rule, now)
+    else:
+        customer.renew(rule)
 
 
 def catch_up(work: Work, customer: Customer, rule: Bound, now: int) -> None:

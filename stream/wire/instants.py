@@ -19,10 +19,10 @@ _MOST = 100_000
 
 
 class Instants:
-    """Parses stamps, remembering dates with their zone, minutes of the day and seconds apart: all three are few.
+    """Parses stamps, remembering dates with their zone, minutes of the day, seconds and fractions apart: each are few.
 
     A part is remembered only after a whole stamp was found valid, and only of dates all of whose instants are in range;
-    so three known parts make a valid stamp.
+    so four known parts make a valid stamp.
 
     >>> Instants().parse("2026-01-05T09:30:00.000+08:00")
     1767576600000
@@ -32,12 +32,14 @@ class Instants:
         self._dates: dict[str, int] = {}
         self._minutes: dict[str, int] = {}
         self._seconds: dict[str, int] = {}
+        self._fractions: dict[str, int] = {}
 
     def parse(self, text: str) -> int:
         """UTC milliseconds. Raises ValueError when it is no RFC 3339 stamp with a zone, or not in 1970..2200."""
         cut = -1 if text[-1:] == "Z" else -6
         try:
-            return self._dates[text[:11] + text[cut:]] + self._minutes[text[11:17]] + self._seconds[text[17:cut]]
+            whole = self._dates[text[:11] + text[cut:]] + self._minutes[text[11:17]] + self._seconds[text[17:19]]
+            return whole + self._fractions[text[19:cut]]
         except KeyError:
             return self._learn(text, cut)
 
@@ -47,21 +49,23 @@ class Instants:
             raise ValueError("expected an RFC 3339 stamp with a zone")
         date = _date(match)
         minute = (int(match[4]) * 60 + int(match[5])) * 60_000
-        second = int(match[6]) * 1000 + int((match[7] or "0").ljust(9, "0")[:3])
+        second, fraction = int(match[6]) * 1000, int((match[7] or "0").ljust(9, "0")[:3])
         if int(match[4]) > 23:
             raise ValueError("expected an hour from 00 to 23")
-        if not 0 <= date + minute + second < LAST:
+        at = date + minute + second + fraction
+        if not 0 <= at < LAST:
             raise ValueError("expected a year from 1970 to 2200")
         if match[8] != "z" and 0 <= date < LAST - 86_400_000:
             for parts, part, value in (
                 (self._dates, text[:11] + text[cut:], date),
                 (self._minutes, text[11:17], minute),
-                (self._seconds, text[17:cut], second),
+                (self._seconds, text[17:19], second),
+                (self._fractions, text[19:cut], fraction),
             ):
                 if len(parts) > _MOST:
                     parts.clear()
                 parts[part] = value
-        return date + minute + second
+        return at
 
 
 def _date(match: re.Match[str]) -> int:

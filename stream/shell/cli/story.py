@@ -13,9 +13,9 @@ from typing import Any, NamedTuple, TypeVar
 
 import orjson
 
-from stream.domain.events import Order
+from stream.domain.events import Coordinates, Order
 from stream.engine.decision import Output
-from stream.engine.engine import coordinates
+from stream.engine.engine import Places
 from stream.engine.work import Trace
 from stream.shell.cli.logs import STDIN
 from stream.shell.logfile import Numbered, lines
@@ -198,5 +198,5 @@ def origin_of(line: Numbered, marked: bool) -> str:
     if given is not None:
         return given.decode(errors="replace")
     if "kairossource" in read.extra:
-        return origin_text(coordinates(read.extra["kairossource"])[1])
-    return origin_text(coordinates(f"{line.name}|0|0|{line.number}|0|{Order.SEQUENCED}")[1])
+        return origin_text(Places().read(read.extra["kairossource"])[1])
+    return origin_text(Coordinates(line.name, 0, 0, line.number, 0, Order.SEQUENCED))
