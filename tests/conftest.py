@@ -16,15 +16,24 @@ settings.register_profile(
 settings.load_profile("kairos")
 
 OUTCOMES = ("passed", "failed", "error", "skipped")
-ONE_AT_A_TIME = ("tests/integration/", "tests/real/")
-"""Folders whose tests share a broker and the machine's patience: with pytest-xdist one worker takes them all in turn."""
+TOGETHER = {
+    "tests/real/": "real",
+    "tests/integration/test_outage.py": "outage",
+    "tests/integration/": "broker",
+}
+"""What one worker of pytest-xdist takes in turn; larger groups begin first. A test belongs to the first that fits.
+
+Whoever kills workers and loads the broker does so alone; what mostly waits, or counts, may run beside it.
+"""
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests on a real broker together."""
+    """Keep those together that share costly fixtures, a broker and the machine's patience; before pytest-xdist asks."""
     for item in items:
-        if item.nodeid.startswith(ONE_AT_A_TIME):
-            item.add_marker(pytest.mark.xdist_group("broker"))
+        fits = [name for folder, name in TOGETHER.items() if item.nodeid.startswith(folder)]
+        if fits and ("real" in fits or "broker" in getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.xdist_group(fits[0]))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
