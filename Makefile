@@ -22,7 +22,7 @@ demo: .venv/ready ## simulate a bank, replay its log, show triggers with their r
 
 test: .venv/ready ## everything CI runs: style, types, contracts, laws, scenarios; Kafka and real data where they can be had
 	$(MAKE) --no-print-directory lint types
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 lint: .venv/ready ## style, import contracts, the default pack
 	$(BIN)/ruff check .

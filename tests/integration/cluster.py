@@ -22,7 +22,6 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
@@ -46,6 +45,8 @@ KAIROS = (sys.executable, "-c", "from stream.shell.cli import main; main()", "ru
 OPENED = b"assignment opened"
 PAUSE = 0.2
 """Seconds between two looks."""
+MANY = 10_000
+"""Records of one look at most: workers must not write faster than they are read."""
 
 
 # Workers
@@ -64,10 +65,10 @@ class Workers(Fleet):
         with self.log(name).open("ab") as log:
             self.processes[name] = subprocess.Popen(self.command, stdout=log, stderr=log, env=environment(own), cwd=self.where)
 
-    def opened(self, *names: str, patience: float = 60.0) -> None:
-        """Return when each of them has opened an assignment since it was first started; it may hold no journal partition."""
+    def opened(self, *names: str, times: int = 1, patience: float = 60.0) -> None:
+        """Return when each has opened so many assignments since it was first started; it may hold no journal partition."""
         until = time.monotonic() + patience
-        while any(OPENED not in self.log(name).read_bytes() for name in names):
+        while any(self.log(name).read_bytes().count(OPENED) < times for name in names):
             self.alive()
             assert time.monotonic() < until, f"no assignment was opened within {patience:.0f} s\n{self.logs()}"
             time.sleep(PAUSE)
@@ -158,20 +159,16 @@ def ledgers(settings: Settings) -> Iterator[dict[int, Ledger]]:
     found: dict[int, Ledger] = {}
     with record.consumer(settings) as reader:
         name = settings.topic(STATE)
-        reader.assign([TopicPartition(name, number, OFFSET_BEGINNING) for number in range(settings.journal_partitions)])
+        behind = set(range(settings.journal_partitions))
+        reader.assign([TopicPartition(name, number, OFFSET_BEGINNING) for number in behind])
         while True:
-            for message in iter(functools.partial(_next, reader), None):
-                if message.key() == LEDGER:
+            for message in reader.consume(MANY, record.STEP):
+                if record.ended(message):
+                    behind.discard(message.partition())
+                elif message.key() == LEDGER:
                     found[message.partition()] = msgspec.json.decode(message.value(), type=Ledger)
-            yield found
-
-
-def _next(reader: Consumer) -> Any:
-    """The next record that is there, None when there is none just now."""
-    while (message := reader.poll(PAUSE)) is not None:
-        if not record.ended(message):
-            return message
-    return None
+            if not behind:
+                yield found
 
 
 def journal_ends(settings: Settings) -> dict[int, int]:
@@ -180,6 +177,15 @@ def journal_ends(settings: Settings) -> dict[int, int]:
     with closing(Consumer({**librdkafka(settings), "group.id": f"{settings.app_id}-ends"})) as reader:
         partitions = range(settings.journal_partitions)
         return {n: reader.get_watermark_offsets(TopicPartition(name, n), timeout=30)[1] for n in partitions}
+
+
+def journaled(settings: Settings, records: int, workers: Workers, patience: float = 60.0) -> None:
+    """Return when the journal has so many records, decided or not."""
+    until = time.monotonic() + patience
+    while (there := sum(journal_ends(settings).values())) < records:
+        workers.alive()
+        assert time.monotonic() < until, f"{there} records journaled within {patience:.0f} s\n{workers.logs()}"
+        time.sleep(PAUSE)
 
 
 # What was said
@@ -193,7 +199,7 @@ def said(settings: Settings) -> list[Output]:
         left = {(name, number) for name in names for number in range(settings.journal_partitions)}
         reader.assign([TopicPartition(name, number, OFFSET_BEGINNING) for name, number in sorted(left)])
         while left:
-            for message in reader.consume(10_000, PAUSE):
+            for message in reader.consume(MANY, record.STEP):
                 if record.ended(message):
                     left.discard((message.topic(), message.partition()))
                 else:

@@ -164,6 +164,11 @@ def until(settings: Settings, enough: Callable[[list[Output]], bool], patience: 
     return outputs
 
 
+def goes_on(settings: Settings, fleet: cluster.Workers, seconds: float, *sources: str) -> None:
+    """Return when time, by these sources, has gone on for so long from now."""
+    cluster.decided(settings, cluster.proven(time.time_ns() // 1_000_000 + round(seconds * 1000), *sources), fleet)
+
+
 def clocks(settings: Settings) -> list[cluster.Clock]:
     """What every journal partition knows of time."""
     with closing(cluster.ledgers(settings)) as looks:
@@ -263,7 +268,7 @@ def test_deadlines_wait_for_the_sources_they_listen_to_and_for_no_other(
     configured: Callable[..., Settings], pack: Callable[[str], Path], tmp_path: Path
 ) -> None:
     """By wall clock, in.app hangs in an open transaction: what listens to in.txn only goes on; the rest waits for it."""
-    settings = configured(pack=str(pack("5s")), idle_after=1.0)
+    settings = configured(pack=str(pack("5s")), tick_interval=0.2, idle_after=0.5)
 
     with workers(settings, tmp_path, "a") as fleet:
         # the deadline lies well after the transaction has opened, however slow the machine
@@ -271,8 +276,8 @@ def test_deadlines_wait_for_the_sources_they_listen_to_and_for_no_other(
         with hanging(settings, session(now + 500, subject="C1", id="S1")):
             publish(settings, log([credit("C1", now), credit("C2", now)]), NAME)
             until(settings, lambda said: len(triggers(said)) >= 2, 20.0)
-            # longer than a silent source needs to count as idle
-            time.sleep(3.0)
+            # longer than a silent source needs to count as idle, twice over
+            goes_on(settings, fleet, 1.0, "in.txn")
             meanwhile = cluster.said(settings)
         outputs = until(settings, lambda said: len(triggers(said)) >= 3, 10.0)
         fleet.alive()
@@ -344,7 +349,7 @@ def test_a_deadline_by_wall_clock_fires_once_and_soon(
     configured: Callable[..., Settings], pack: Callable[[str], Path], tmp_path: Path, killed: bool
 ) -> None:
     """Five seconds after the event, by a worker that stayed or by one that was killed and came back in between."""
-    settings = configured(pack=str(pack("5s")), session_timeout=6.0)
+    settings = configured(pack=str(pack("5s")), tick_interval=0.2, session_timeout=6.0)
 
     with workers(settings, tmp_path, "a") as fleet:
         now = time.time_ns() // 1_000_000
@@ -356,7 +361,7 @@ def test_a_deadline_by_wall_clock_fires_once_and_soon(
             fleet.start("a")
         outputs = until(settings, lambda said: len(triggers(said)) >= 3, 20.0)
         late = time.time() - due / 1000
-        time.sleep(2.0)
+        goes_on(settings, fleet, 1.0, "in.txn", "in.app")
         after = cluster.said(settings)
         fleet.alive()
 

@@ -64,11 +64,15 @@ def test_every_event_counts_once_through_kills_and_a_zombie(fleet: trial.Fleet) 
     settings = fleet.settings
     for name in ("a", "b"):
         fleet.start(name)
-    load = threading.Thread(target=trial.load, args=(settings, EVENTS, SECONDS))
+    done = threading.Event()
+    load = threading.Thread(target=trial.load, args=(settings, EVENTS, SECONDS, done))
     load.start()
 
-    seen = harm(fleet)
-    load.join()
+    try:
+        seen = harm(fleet)
+    finally:
+        done.set()
+        load.join()
     truth = trial.truth(settings)
     assert sum(truth.counts.values()) >= 100_000
     settle(fleet, sum(truth.outputs.values()))

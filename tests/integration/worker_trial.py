@@ -11,14 +11,16 @@ import time
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from itertools import count, takewhile
 from pathlib import Path
 from random import Random
+from threading import Event
 from typing import Any, NamedTuple
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from stream.shell.kafka import topics
+from stream.shell.kafka import record, topics
 from stream.shell.settings import Settings
 from tests.integration import worker_toy
 
@@ -99,15 +101,15 @@ def prepare(settings: Settings) -> None:
         future.result()
 
 
-def load(settings: Settings, events: int, seconds: float, seed: int = 7) -> None:
-    """Write events at an even pace; in.account by transactions, every tenth of them aborted."""
+def load(settings: Settings, events: int, seconds: float, enough: Event, seed: int = 7) -> None:
+    """Write so many events at an even pace, and on until it is enough; in.account by transactions, every tenth aborted."""
     options: dict[str, Any] = {"bootstrap.servers": settings.brokers, "linger.ms": 5, "enable.idempotence": True}
     plain = Producer(options)
     transactional = Producer({**options, "transactional.id": settings.app_id + "-load"})
     transactional.init_transactions(30)
     transactional.begin_transaction()
     random, began, written, transactions = Random(seed), time.monotonic(), time.monotonic(), 0
-    for number in range(events):
+    for number in takewhile(lambda number: number < events or not enough.is_set(), count()):
         topic = random.choice(tuple(WRITTEN))
         key = b"C%06d" % random.randrange(KEYS)
         producer = transactional if topic == "in.account" else plain
@@ -141,12 +143,12 @@ def read(settings: Settings, topic: str, level: str = "read_committed") -> list[
         }
     )
     name = settings.topic(topic)
-    count = len(client.list_topics(name, 10).topics[name].partitions)
-    client.assign([TopicPartition(name, partition, OFFSET_BEGINNING) for partition in range(count)])
+    partitions = len(client.list_topics(name, 10).topics[name].partitions)
+    client.assign([TopicPartition(name, partition, OFFSET_BEGINNING) for partition in range(partitions)])
     found: list[Message] = []
     ended = 0
-    while ended < count:
-        for message in client.consume(10_000, 1.0):
+    while ended < partitions:
+        for message in client.consume(record.BATCH, record.STEP):
             error = message.error()
             if error is None:
                 found.append(message)
@@ -216,12 +218,12 @@ def journal(settings: Settings) -> dict[int, list[Stamped]]:
 def broken_proofs(records: list[Stamped], stamps: dict[tuple[str, int, int], int]) -> Iterator[tuple[str, int]]:
     """Ticks of one partition after which a record came that was stamped at or before T: source and how late, ms."""
     least: dict[str, int] = {}
-    for record in reversed(records):
-        if record.clock is not None:
-            for topic, at in record.clock.items():
+    for each in reversed(records):
+        if each.clock is not None:
+            for topic, at in each.clock.items():
                 if least.get(topic, at + 1) <= at:
                     yield topic, at - least[topic]
-        elif record.source is not None:
-            topic = record.source[0]
-            stamp = stamps[record.source]
+        elif each.source is not None:
+            topic = each.source[0]
+            stamp = stamps[each.source]
             least[topic] = min(stamp, least.get(topic, stamp))

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 from random import Random
 
-import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.domain.days import HOUR
-from stream.domain.events import Order, Record
+from stream.domain.days import DAY, HOUR, MINUTE
+from stream.domain.events import Order, Record, Tick
 from stream.engine import partition
-from stream.engine.engine import Engine
+from stream.engine.engine import Engine, tick_header
 from stream.simulator import Bank
-from stream.wire.instants import Instants
 from stream.wire.registry import SOURCES
 from tests.builders import (
     CREDIT,
@@ -38,8 +36,10 @@ from tests.builders import (
     ticked,
 )
 from tests.histories import histories, skewed
+from tests.laws.bank import happenings
+from tests.laws.walltime import FUNNEL, LATE_FUNNEL
 
-END = 40 * 86_400_000
+END = 40 * DAY
 APP, TXN = "in.app", "in.txn"
 
 
@@ -48,21 +48,9 @@ def engine() -> Engine:
     return Engine(rich_pack(), "replay")
 
 
-def _read(lines: list[bytes]) -> list[Happening]:
-    """A log's lines as happenings; as `publish` stamps it, each line says where it stood."""
-    parse, events = Instants().parse, []
-    for place, line in enumerate(lines, 1):
-        fields = orjson.loads(line)
-        kind, at, seen = fields["type"].removesuffix(".v1"), parse(fields["time"]), parse(fields["recordedtime"])
-        about = {"recorded": seen, "source": fields["source"], "sequence": fields.get("sequence")}
-        about["extra"] = {"kairosorigin": f"log:{place}"}
-        events.append(Happening(kind, at, fields["data"], fields["subject"], fields["id"], **about))
-    return events
-
-
 @pytest.fixture(scope="module")
 def log() -> list[Happening]:
-    return _read(list(Bank(80, 70, seed=3).events()))
+    return happenings(Bank(80, 70, seed=3).events())
 
 
 @pytest.fixture(scope="module")
@@ -132,3 +120,61 @@ def test_slices_of_a_tick_change_nothing(
     got = run(engine, records, chunk=300, restart_every=97)
 
     assert got.triggers == from_log.triggers
+
+
+# --- proofs, and what is none
+
+
+def test_zombie_tick_does_not_release_an_old_log() -> None:
+    """Under the recorded clock a stale idle flag must not meet what newer ticks have proven of the others."""
+    others = [name for name in SOURCES if name not in (APP, TXN)]
+    begun, answer = numbered([action(instant(0), "one"), action(instant(0) + HOUR, "complete")])
+    now = ticked({TXN: instant(5), APP: instant(0) + 1}, others)
+    zombie = ticked({TXN: instant(0) - DAY, APP: instant(0) - DAY}, [*others, APP])
+    held = [journaled(each.line(), place, each.seen, Order.RECORDED, APP) for place, each in enumerate([begun, answer])]
+    end = ticked({TXN: instant(9), APP: instant(9)}, others)
+
+    out = run(FUNNEL, journal([held[0], now, zombie, held[1], end]))
+
+    assert out.triggers == []
+
+
+def test_held_answer_comes_before_the_deadline_after_it() -> None:
+    """Under the recorded clock a source far ahead of the others fires nothing past the events it has itself brought.
+
+    The failing log line of a false abandonment: `in.app` proven to day 5, `in.txn` still at day 0.
+    """
+    others = [name for name in SOURCES if name not in (APP, TXN)]
+    begun, answer = numbered([action(instant(0), "one"), action(instant(0) + HOUR, "complete")])
+    held = [journaled(each.line(), place, each.seen, Order.RECORDED, APP) for place, each in enumerate([begun, answer])]
+    skewed = ticked({TXN: instant(0) + 1, APP: instant(5)}, others)
+    end = ticked({TXN: instant(9), APP: instant(9)}, others)
+
+    out = run(FUNNEL, journal([*held, skewed, end]))
+
+    assert out.triggers == []
+
+
+def test_idle_sources_hold_nobody_back_and_unknown_ones_do() -> None:
+    """Under the recorded clock: a source nobody has spoken of has proven nothing; one called idle passes."""
+    held = journaled(action(instant(0), "one").line(), 0, instant(0), Order.RECORDED, APP)
+    others = [name for name in SOURCES if name != APP]
+
+    alone = Record(0, None, b"", [tick_header(Tick({APP: instant(9)}, frozenset(others[1:])))])
+    unknown = run(FUNNEL, journal([held, alone]))
+    idle = run(FUNNEL, journal([held, ticked({APP: instant(9)}, others)]))
+
+    assert (len(unknown.triggers), len(idle.triggers)) == (0, 1)
+
+
+def test_event_recorded_as_the_deadline_passes_comes_before_it() -> None:
+    """In an old log, live and replayed: recorded at the very instant deadline + lateness, it still cancels."""
+    start = instant(0)
+    answer = action(start + 2 * HOUR - 1, "complete", recorded=start + 2 * HOUR + 30 * MINUTE)
+    events = numbered([action(start, "one"), answer])
+    held = [journaled(each.line(), place, each.seen, Order.RECORDED, APP) for place, each in enumerate(events)]
+
+    live = run(LATE_FUNNEL, journal([*held, ticked({APP: start + DAY})]))
+    log = replayed(LATE_FUNNEL, [each.line() for each in events], until=start + DAY)
+
+    assert (live.triggers, log.triggers) == ([], [])

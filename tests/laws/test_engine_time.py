@@ -1,86 +1,46 @@
-"""Order.WALL: only ticks move time, and what a deadline sees does not depend on when they come.
-
-Tiny packs, list literals; an event's offset is its place in its source topic, `seen` is the broker's stamp.
-"""
+"""Order.WALL: only ticks move time, and what a deadline sees does not depend on when they come."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from dataclasses import replace
 
-import orjson
 import pytest
 
 from stream.domain.days import DAY, HOUR, MINUTE, stamp
-from stream.domain.events import Order, Record
+from stream.domain.events import Record
 from stream.engine.engine import Engine
 from stream.engine.partition import Partition
 from tests.builders import (
-    SHANGHAI,
     UNFUNDED,
     Happening,
-    Said,
     action,
     card,
-    dormancy,
     emit,
     instant,
-    journal,
-    journaled,
-    journey,
+    numbered,
     pack,
     posting,
-    run,
+    replayed,
     session,
     ticked,
     unfunded,
 )
-
-AUM = {"aum": {"kind": "balances"}}
-ENGINE = Engine(pack({"unfunded": unfunded(), "journey": journey(), "dormancy": dormancy()}, AUM))
-CARD = Engine(pack({"unfunded": unfunded()}, AUM))
-FUNNEL = Engine(pack({"journey": journey()}))
-ALL = ("in.txn", "in.account", "in.app")
-DUE = SHANGHAI.close(SHANGHAI.day(instant(0)) + 3)
-"""When the card of day 0 has been without money for three dates."""
-AGAIN = DUE + 3 * DAY
-"""When it has been for six."""
-
-
-def tick(at: int) -> Record:
-    """All sources have come to this instant."""
-    return ticked(dict.fromkeys(ALL, at))
-
-
-def written(items: Iterable[Happening | Record]) -> list[Record]:
-    """Events and ticks in the order of the journal; each event at the next offset of its own topic."""
-    offsets: dict[str, int] = {}
-    records: list[Record] = []
-    for item in items:
-        if isinstance(item, Record):
-            records.append(item)
-            continue
-        offset = offsets[item.topic] = offsets.get(item.topic, -1) + 1
-        own = f"{item.topic}-{offset}"
-        line = Happening(item.kind, item.at, item.data, item.subject, own, item.recorded).line(stamped=False)
-        records.append(journaled(line, offset, item.seen, Order.WALL, item.topic))
-    return journal(records)
-
-
-def told(engine: Engine, *items: Happening | Record, chunk: int = 10**9, restart_every: int = 0) -> Said:
-    """What the journal brings about."""
-    return run(engine, written(items), chunk, restart_every)
-
-
-def data(out: Said) -> list[dict[str, Any]]:
-    """The data of all that came out, by event time."""
-    return sorted((orjson.loads(each[3]) for each in out.triggers), key=lambda each: str(each["context"]["event_time"]))
-
-
-def times(out: Said) -> list[str]:
-    """The event times of all that came out."""
-    return [each["context"]["event_time"] for each in data(out)]
-
+from tests.laws.walltime import (
+    AGAIN,
+    AUM,
+    CARD,
+    DUE,
+    ENGINE,
+    FUNNEL,
+    LATE_CARD,
+    LATE_FUNNEL,
+    data,
+    of_type,
+    tick,
+    times,
+    told,
+    written,
+)
 
 # --- only ticks fire
 
@@ -93,17 +53,19 @@ def test_events_never_fire_a_deadline() -> None:
     spoken = told(CARD, card(instant(0)), *month, tick(instant(31)))
 
     assert silent.triggers == []
+    assert told(LATE_FUNNEL, action(instant(0), "one"), *month).triggers == []
     assert times(spoken) == [stamp(DUE), stamp(AGAIN)]
 
 
 @pytest.mark.parametrize(("early", "fired"), [(1, 0), (0, 1)])
 def test_deadline_waits_for_lateness_to_the_millisecond(early: int, fired: int) -> None:
-    """A deadline counts as passed once its sources are proven past it by the pack's lateness."""
-    engine = Engine(pack({"unfunded": unfunded()}, AUM, lateness="30m"))
+    """A deadline counts as passed once its sources are proven past it by the pack's lateness, and is told as of itself."""
+    over = instant(0) + 2 * HOUR
 
-    out = told(engine, card(instant(0)), tick(DUE + 30 * MINUTE - early))
+    by_date = told(LATE_CARD, card(instant(0)), tick(DUE + 30 * MINUTE - early))
+    by_hours = told(LATE_FUNNEL, action(instant(0), "one"), tick(over + 30 * MINUTE - early))
 
-    assert len(out.triggers) == fired
+    assert (times(by_date), times(by_hours)) == ([stamp(DUE)] * fired, [stamp(over)] * fired)
 
 
 @pytest.mark.parametrize("past", [0, 1, HOUR, 30 * HOUR])
@@ -117,6 +79,8 @@ def test_event_past_a_deadline_is_heard_after_it(past: int) -> None:
 
     assert times(late_tick) == [stamp(DUE)]
     assert len(unpaid.triggers) == 2
+    assert data(late_tick)[0]["details"]["days_since"] == 3
+    assert data(late_tick)[0]["evidence"]["features"][0]["value"] == {"amount": "0.00", "ccy": "CNY"}
     assert data(late_tick)[0]["evidence"]["features"] == data(in_time)[0]["evidence"]["features"]
     assert data(late_tick)[0]["evidence"]["conditions"] == data(in_time)[0]["evidence"]["conditions"]
     assert late_tick.triggers == in_time.triggers
@@ -132,20 +96,37 @@ def test_event_before_a_deadline_that_is_read_late_still_cancels() -> None:
     assert len(told(CARD, card(instant(0)), tick(DUE), money, tick(instant(30))).triggers) == 1
 
 
+@pytest.mark.parametrize(("after", "fires"), [(-1, False), (0, True), (1, True)])
+def test_answer_read_late_cancels_by_its_own_stamp(after: int, fires: bool) -> None:
+    """Recorded past the deadline, read before its tick: in time by its own stamp it cancels; at the deadline it does not."""
+    start = instant(0)
+    answer = action(start + 2 * HOUR + after, "complete", recorded=start + 2 * HOUR + 29 * MINUTE)
+    other = action(start + 2 * HOUR + MINUTE, "one", funnel="fund")
+
+    out = told(LATE_FUNNEL, action(start, "one"), other, answer, tick(start + 2 * HOUR + 30 * MINUTE))
+
+    assert bool(of_type(out, "journey.abandoned")) == fires
+
+
 # --- sources
 
 
 @pytest.mark.parametrize("idle", [False, True])
 def test_stopped_source_holds_only_the_rules_that_listen_to_it(idle: bool) -> None:
-    """in.app stands still, called idle or not: the card's deadline passes, the funnel's waits for its source."""
-    begun = [card(instant(0)), action(instant(0, 13), "one")]
-    stopped = ticked({"in.txn": DUE, "in.account": DUE, "in.app": instant(0, 13)}, ["in.app"] if idle else [])
+    """in.app stands still, called idle or not: the card's deadlines pass, the funnel's and the silences' wait."""
+    begun = [card(instant(0)), action(instant(0), "one", subject="C2"), session(instant(0))]
+    stopped = ticked({"in.txn": instant(30), "in.account": instant(30), "in.app": instant(0)}, ["in.app"] if idle else [])
 
     out = told(ENGINE, *begun, stopped)
-    back = told(ENGINE, *begun, stopped, tick(DUE))
+    back = told(ENGINE, *begun, stopped, tick(instant(30)))
 
-    assert dict(out.types) == {"activation.zero_asset_new": 1}
-    assert dict(back.types) == {"activation.zero_asset_new": 1, "journey.abandoned": 1}
+    assert out.types == {"activation.zero_asset_new": 2}
+    assert back.types == {
+        "activation.zero_asset_new": 2,
+        "journey.abandoned": 1,
+        "dormancy.entering": 2,
+        "dormancy.entered": 2,
+    }
 
 
 def test_source_never_proven_holds_its_rules() -> None:
@@ -185,25 +166,32 @@ def test_future_stamp_is_dead_and_moves_nobody() -> None:
 
 
 def test_five_minutes_ahead_are_believed() -> None:
-    """The bound itself is no future; a millisecond more is."""
-    seen = instant(1)
+    """The bound itself is no future; a millisecond more is. Live and in a log, neither brings a deadline nearer."""
+    seen, bound = instant(0), 5 * MINUTE
+    ahead = {"C2": bound, "C3": bound + 1, "C4": 3650 * DAY}
+    steps = [action(seen + early, "one", subject=who, recorded=seen) for who, early in ahead.items()]
+    events = numbered([action(seen, "one"), *steps])
 
-    out = told(CARD, posting(seen + 5 * MINUTE, recorded=seen), posting(seen + 5 * MINUTE + 1, recorded=seen))
+    live = told(LATE_FUNNEL, *events, tick(seen + 2 * HOUR))
+    log = replayed(LATE_FUNNEL, [event.line() for event in events])
 
-    assert (out.counts["outcome", "processed"], out.counts["outcome", "dead"]) == (1, 1)
+    for out in (live, log):
+        assert (out.counts["outcome", "processed"], out.counts["outcome", "dead"]) == (2, 2)
+        assert (out.triggers, [code for _, code in out.dead]) == ([], [b"FUTURE_STAMP"] * 2)
 
 
 # --- ticks
 
 
 def test_older_and_doubled_ticks_do_nothing() -> None:
-    """Every tick twice and with an older one behind it: the same bytes, of the same clock."""
+    """Every tick twice and with older ones behind it, idle flags included: the same bytes, of the same clock."""
     begun = [card(instant(0)), action(instant(0, 13), "one"), posting(instant(5), 100)]
     plain, doubled = list[Happening | Record](begun), list[Happening | Record](begun)
     for at in (instant(0, 14), instant(0, 15), instant(2), DUE, instant(5), AGAIN, instant(30)):
         older = ticked({"in.txn": at - DAY, "in.account": at - 2 * DAY, "in.app": at - DAY}, ["in.account"])
         plain.append(tick(at))
-        doubled += [tick(at), tick(at), older, ticked({"in.txn": 0})]
+        idle = ticked({"in.txn": instant(0), "in.app": instant(6)}, ["in.app", "in.txn", "in.account"])
+        doubled += [tick(at), tick(at), tick(instant(0, 14)), older, ticked({"in.txn": 0}), idle]
 
     got, want = told(ENGINE, *doubled), told(ENGINE, *plain)
 
@@ -242,6 +230,19 @@ def test_two_hours_of_outage_fire_no_false_absence(chunk: int) -> None:
 
     assert [each["subject"]["ref"] for each in data(out)] == ["C2"]
     assert times(out) == [stamp(ten + 2 * HOUR)]
+
+
+def test_herd_of_an_outage_is_answered_in_time() -> None:
+    """Sixty customers, half of whose steps and all of whose answers piled up before one tick: none counts as abandoned."""
+    start = instant(0)
+    begun = [action(start + place * MINUTE, "one", subject=f"C{place}") for place in range(60)]
+    answered = [replace(each, at=each.at + HOUR, data={**each.data, "step": "complete"}) for each in begun]
+    before, after = begun[:30], sorted([*begun[30:], *answered], key=lambda each: each.seen)
+
+    out = told(LATE_FUNNEL, *before, tick(start + 30 * MINUTE), *after, tick(start + 6 * HOUR), chunk=10)
+
+    assert out.triggers == []
+    assert out.counts["outcome", "processed"] == 120
 
 
 def test_outage_before_the_broker_fires_no_false_absence() -> None:

@@ -1,0 +1,127 @@
+"""One log, one outcome, however the work is cut: in chunks, over partitions, in slices of a tick, by any process.
+
+The logs are a simulated bank's with one bad line in a hundred, and small histories of hypothesis (late, equal, retried).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stream.domain.days import DAY
+from stream.engine import partition as room
+from stream.engine.engine import Engine
+from stream.packs.loader import load
+from stream.shell import reports
+from stream.shell.replay import Collected, Replay
+from tests.builders import Happening, replayed, rich_pack
+from tests.histories import histories
+from tests.laws.bank import BOOKS, RETAIL, RICH, Book, heard, outcomes, simulated, spoken
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = "from tests.laws.test_engine_cut import fingerprint; print(fingerprint())"
+each_book = pytest.mark.parametrize("book", BOOKS.values(), ids=BOOKS)
+
+
+def fingerprint() -> str:
+    """The digest that a replay reports, with the dead letters and the suppressed behind it; all bytes of the rich pack."""
+    sink = Collected()
+    Replay(Engine(load(), "replay"), sink, partitions=2, chunk=100).run(simulated(40, 60))
+    triggers, suppressed, dead = spoken(sink.outputs)
+    codes = Counter(reports.dead_letter(each)[0].value for each in dead)
+    out = replayed(Engine(rich_pack(), "replay"), [line.line for line in simulated(25, 40, 0.02)])
+    rich = hashlib.sha256(repr((out.triggers, out.dead)).encode()).hexdigest()
+    return f"{reports.digest(triggers)} {reports.digest(suppressed)} {sorted(codes.items())} {rich}"
+
+
+@each_book
+@pytest.mark.parametrize(("partitions", "chunk"), [(1, 7), (1, 10**9), (2, 4000), (8, 10**9)])
+def test_any_cut_says_the_same(book: Book, partitions: int, chunk: int) -> None:
+    """Chunks of 7 and all, on 1, 2 and 8 partitions: the same bytes, the same outcomes."""
+    got = replayed(book.engine, book.lines, partitions, chunk)
+
+    assert (got.triggers, got.dead) == (book.whole.triggers, book.whole.dead)
+    assert outcomes(got) == outcomes(book.whole)
+
+
+@each_book
+@pytest.mark.parametrize("partitions", [1, 2, 8])
+@pytest.mark.parametrize("chunk", [1, 7])
+def test_smallest_cuts_say_the_same(book: Book, partitions: int, chunk: int) -> None:
+    """Chunks of 1 and 7 on any number of partitions, over a shorter log."""
+    short = book.lines[:4000]
+
+    got, want = replayed(book.engine, short, partitions, chunk), replayed(book.engine, short)
+
+    assert (got.triggers, got.dead, outcomes(got)) == (want.triggers, want.dead, outcomes(want))
+
+
+@settings(max_examples=100)
+@given(histories(), st.sampled_from([(1, 1), (1, 7), (2, 3), (8, 40)]))
+def test_any_history_says_the_same_in_any_cut(events: list[Happening], cut: tuple[int, int]) -> None:
+    """The same for late, equal and retried events."""
+    lines, end = [event.line() for event in events], events[-1].seen + 40 * DAY
+
+    got = replayed(RICH.engine, lines, *cut, until=end)
+
+    want = replayed(RICH.engine, lines, until=end)
+    assert (got.triggers, got.dead) == (want.triggers, want.dead)
+
+
+@pytest.mark.parametrize("most", [1, 3])
+def test_slices_change_nothing(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A herd of deadlines worked off few at a time says the same."""
+    want = RICH.whole.triggers
+    monkeypatch.setattr(room, "SLICE", most)
+
+    got = replayed(RICH.engine, RICH.lines)
+
+    assert got.triggers == want
+
+
+def test_logs_are_worth_comparing() -> None:
+    """Every trigger type of the pack comes up, something is suppressed, every kind of bad line is dead."""
+    triggers, suppressed, dead = spoken(RETAIL.run[0])
+
+    assert len({reports.kind_of(each.headers) for each in triggers}) >= 14
+    assert suppressed
+    assert len({reports.dead_letter(each)[0] for each in dead}) == 8
+    assert len(RICH.whole.types) > 14
+
+
+def test_live_and_replay_differ_in_one_attribute() -> None:
+    """`kairosmode` says which it was; everything else is the same."""
+    sink = Collected()
+    counts = Replay(Engine(load(), "live"), sink).run(RETAIL.log)
+
+    assert heard(sink.outputs, counts) == heard(*RETAIL.run)
+
+
+def test_two_runs_of_one_engine_share_nothing() -> None:
+    """What an engine has seen before does not show."""
+    engine = Engine(load(), "replay")
+    replayed(engine, RETAIL.lines[::-1][:500])
+
+    got = replayed(engine, RETAIL.lines)
+
+    assert (got.triggers, got.dead, outcomes(got)) == (RETAIL.whole.triggers, RETAIL.whole.dead, outcomes(RETAIL.whole))
+
+
+def test_hash_seed_does_not_matter() -> None:
+    """Processes with PYTHONHASHSEED 0, 1 and random report the same digests."""
+    said = set()
+    for seed in ("0", "1", "random"):
+        environment = os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)}
+        command = [sys.executable, "-c", PROGRAM]
+        done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=True)
+        said.add(done.stdout.strip())
+
+    assert said == {fingerprint()}
