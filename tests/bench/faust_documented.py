@@ -1,8 +1,9 @@
 """The default pack the way Faust's documentation teaches it: a Table of JSON values, one event at a time, default settings.
 
 Decoding, features, mechanisms, gates and trigger ids are ours, called for one event; transport, state and sink are stock.
-With the store ``memory://`` the table holds our row bytes instead: the kindest form that is still stock.
-Run as ``python -m tests.bench.faust_documented BROKERS IN OUT PARTITIONS GROUP STORE worker -l warn``.
+With INPUT ``any`` the source has any key, as Kairos takes it, and `group_by` brings each customer's events together; with
+``keyed`` somebody else has done that. With the store ``memory://`` the table holds our row bytes instead of JSON.
+Run as ``python -m tests.bench.faust_documented BROKERS IN OUT PARTITIONS GROUP STORE INPUT worker -l warn``.
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ from stream.domain.events import Coordinates, Event, Order
 from stream.engine.clock import Clock
 from stream.engine.customer import Customer
 from stream.engine.engine import Engine
-from stream.engine.row import due_of
+from stream.engine.row import Row, due_of
 from stream.engine.timeline import advance, take
 from stream.packs import loader
+from stream.wire.decode import subject_of
 from stream.wire.instants import Instants
 from stream.wire.lines import stamps
 
-BROKERS, IN, OUT, PARTITIONS, GROUP, STORE = sys.argv[1:7]
+BROKERS, IN, OUT, PARTITIONS, GROUP, STORE, INPUT = sys.argv[1:8]
 
 app = faust.App(
     GROUP,
@@ -46,42 +48,57 @@ engine = Engine(loader.load("retail_bank"))
 parse = Instants().parse
 
 
-def loaded(value: Any) -> tuple[Any, int]:
-    """A row out of the table, and its next deadline."""
-    if value is None:
-        return engine.codec.new(), NEVER
-    if JSON:
-        return msgspec.convert(value["row"], engine.plan.row, str_keys=True), value["due"]
-    return engine.codec.decode(value), due_of(value)
+class Whole(Customer):
+    """A customer out of a table of JSON: all states are objects, none is kept in bytes."""
+
+    def __init__(self, subject: str, value: Any) -> None:
+        super().__init__(engine.plan, engine.codec, subject, Row(), NEVER)
+        if value is not None:
+            self.row, self.due = msgspec.convert(value["row"], Row, str_keys=True), value["due"]
+            for slot, state in value["slots"].items():
+                self._states[slot] = msgspec.convert(state, engine.plan.slots[slot], str_keys=True)
+
+    def stored(self) -> Any:
+        """What JSON can hold."""
+        slots = {slot: msgspec.to_builtins(state, str_keys=True) for slot, state in self._states.items()}
+        return {"due": self.due, "row": msgspec.to_builtins(self.row, str_keys=True), "slots": slots}
 
 
-def stored(row: Any, due: int) -> Any:
-    """A row as the table holds it."""
-    if JSON:
-        return {"due": due, "row": msgspec.to_builtins(row, str_keys=True)}
-    return engine.codec.encode(row, due)
+class Packed(Customer):
+    """A customer out of a table of our row bytes."""
+
+    def __init__(self, subject: str, value: Any) -> None:
+        row, due = (Row(), NEVER) if value is None else (engine.codec.decode(value), due_of(value))
+        super().__init__(engine.plan, engine.codec, subject, row, due)
+
+    def stored(self) -> Any:
+        """The row's bytes."""
+        return self.encoded()
 
 
 @app.agent(source)
 async def decide(stream: faust.StreamT) -> None:
     """One event: decode, row from the table, engine, row into the table, triggers out."""
+    form = Whole if JSON else Packed
+    if INPUT == "any":
+        stream = stream.group_by(lambda value: subject_of((), value), name="subject")
     async for event in stream.events():
         recorded = parse(stamps(event.value).recordedtime or "")
         where = Coordinates("log.jsonl", 0, 0, event.message.offset, recorded, Order.SEQUENCED)
         item = engine.decoder.from_json(event.value, where)
         if not isinstance(item, Event) or item.type not in engine.plan.handled:
             continue
-        row, due = loaded(rows.get(event.key))
-        customer, work, clock = Customer(engine.plan, item.subject, row, due), engine.work(), Clock()
+        customer, work, clock = form(item.subject, rows.get(event.key)), engine.work(), Clock()
         clock.floor = recorded - 1
-        if due < recorded:
+        if customer.due < recorded:
             advance(work, customer, clock, Order.SEQUENCED)
         take(work, customer, item)
-        rows[event.key] = stored(row, customer.next_due())
+        customer.next_due()
+        rows[event.key] = customer.stored()
         for output in work.outputs:
             await triggers.send(key=output.key, value=output.value, headers=dict(output.headers))
 
 
 if __name__ == "__main__":
-    sys.argv = [sys.argv[0], *sys.argv[7:]]
+    sys.argv = [sys.argv[0], *sys.argv[8:]]
     app.main()

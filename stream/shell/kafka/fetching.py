@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 import aiokafka
+from aiokafka.consumer import fetcher
 from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 from aiokafka.structs import OffsetAndMetadata
 from faust.transport.drivers import aiokafka as driver
@@ -53,6 +54,13 @@ class Placement(dict[TP, Committed]):
     lost: Mapping[TP, int] = {}
 
 
+class LeanRecords(fetcher.PartitionRecords):
+    """Hands out the records as they were parsed; the client would copy each into an object of its own, at 2 us."""
+
+    def _consumer_record(self, tp: Any, record: Any) -> Any:
+        return record
+
+
 class SpanThread(driver.AIOKafkaConsumerThread):
     """The thread with the client in it: reads positions right after each fetch, seeks between fetches."""
 
@@ -64,6 +72,7 @@ class SpanThread(driver.AIOKafkaConsumerThread):
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         client = super()._create_worker_consumer(transport)
+        fetcher.PartitionRecords = LeanRecords
         # read by AIOKafkaConsumer.start(); the framework has no settings for them
         client._isolation_level = "read_committed"
         client._fetch_max_wait_ms = FETCH_WAIT_MS
