@@ -49,7 +49,7 @@ class Decoder:
 
     def from_headers(self, headers: Fields, value: bytes | None, where: Coordinates) -> Event | Reject:
         """An event in Kafka binary mode; a record without ``ce_specversion`` is taken as a structured one."""
-        fields = dict(headers)
+        fields = headers if isinstance(headers, dict) else dict(headers)
         try:
             if fields["ce_specversion"] == b"1.0" and value is not None and len(value) <= self.max_bytes:
                 sequence = fields.get("ce_sequence")
@@ -245,7 +245,8 @@ def _time_text(error: ValueError) -> str:
 
 def subject_of(headers: Fields, value: bytes | None) -> bytes | None:
     """The subject as bytes, for routing; None when it cannot be read. Never raises, judges nothing."""
-    found = dict(headers).get("ce_subject")
+    fields = headers if isinstance(headers, dict) else dict(headers)
+    found = fields.get("ce_subject")
     if found is not None:
         return found or None
     return loose_subject(value)

@@ -100,7 +100,7 @@ class Plan:
     faust: Mapping[str, Any] = field(default_factory=dict)
     chunk: int = 4000
     max_record: int = 1_048_588
-    compression: str | None = "zstd"
+    compression: str = "lz4"
     fetch_bytes: int = 4 << 20
     commit_interval: float = 0.2
     session_timeout: float = 10.0

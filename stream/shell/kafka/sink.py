@@ -37,7 +37,7 @@ def options(plan: Plan, partition: int) -> dict[str, Any]:
         "message.timeout.ms": int(plan.transaction_timeout * 1000),
         "message.max.bytes": plan.max_record,
         "linger.ms": 0,
-        "compression.type": plan.compression or "none",
+        "compression.type": plan.compression,
         "queue.buffering.max.messages": 2_000_000,
         "queue.buffering.max.kbytes": 2_000_000,
     }

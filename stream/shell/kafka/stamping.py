@@ -27,6 +27,7 @@ SO_FAR = "kairos_so_far"
 RESERVED = "kairos_"
 """Headers of this prefix are ours in the journal: a source's own are left out, or it could forge ticks."""
 MOST_SUBJECTS = 500_000
+MOST_NAMES = 1000
 
 JournalRecord = tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]
 """Key, value, headers."""
@@ -66,6 +67,7 @@ class Stamper:
         self.mark = mark
         self._router = router
         self._instants = Instants()
+        self._plain: set[str] = set()
         self._lead = f"{source.logical}|{partition}|{source.incarnation}|".encode()
 
     def stamp(self, records: Sequence[Any], into: dict[int, list[JournalRecord]]) -> None:
@@ -92,15 +94,24 @@ class Stamper:
 
     def _route(self, record: Any, coordinates: bytes, into: dict[int, list[JournalRecord]]) -> None:
         headers: Headers = record.headers
-        subject = subject_of(headers, record.value)
-        kept = [header for header in headers if not header[0].startswith(RESERVED)]
-        kept.append((SOURCE, coordinates))
+        fields = dict(headers)
+        if not self._plain.issuperset(fields):
+            headers = self._without_ours(headers)
+        kept = [*headers, (SOURCE, coordinates)]
+        subject = subject_of(fields, record.value)
         router = self._router
         where = self.partition % router.partitions if subject is None else router.of(subject)
         journal = into.get(where)
         if journal is None:
             journal = into[where] = []
         journal.append((subject, record.value, kept))
+
+    def _without_ours(self, headers: Headers) -> Headers:
+        """The headers that a source may bring; their names are remembered, since they are few."""
+        kept = [header for header in headers if not header[0].startswith(RESERVED)]
+        if len(self._plain) < MOST_NAMES:
+            self._plain.update(name for name, _ in kept)
+        return kept
 
 
 class _Recorded(msgspec.Struct):
