@@ -6,6 +6,7 @@ A day is the proleptic ordinal of `datetime.date` (1 = 0001-01-01). Instants are
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 SECOND = 1_000
@@ -73,6 +74,9 @@ def text(day: int) -> str:
     return date.fromordinal(day).isoformat()
 
 
+_date = lru_cache(4096)(text)
+
+
 def month(day: int) -> int:
     """Calendar month as one number, year * 12 + month - 1, so that neighbours differ by one.
 
@@ -101,4 +105,6 @@ def stamp(at: int) -> str:
     >>> stamp(1767576600000)
     '2026-01-05T01:30:00.000Z'
     """
-    return datetime.fromtimestamp(at // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{at % 1000:03d}Z"
+    day, rest = divmod(at, DAY)
+    minutes, millis = divmod(rest, MINUTE)
+    return f"{_date(day + EPOCH)}T{minutes // 60:02d}:{minutes % 60:02d}:{millis // 1000:02d}.{millis % 1000:03d}Z"

@@ -21,6 +21,8 @@ from stream.engine.step import fire, step
 from stream.engine.work import Work
 from stream.wire.registry import REGISTRY
 
+_PROCESSED = ("outcome", Outcome.PROCESSED.value)
+
 
 def take(work: Work, customer: Customer, event: Event) -> None:
     """An event's turn has come; the same `source` and `id` again is filtered."""
@@ -28,7 +30,7 @@ def take(work: Work, customer: Customer, event: Event) -> None:
         work.counts["outcome", Outcome.FILTERED.value] += 1
         work.counts["filtered", Filtered.DUPLICATE_EVENT.value] += 1
         return
-    work.counts["outcome", Outcome.PROCESSED.value] += 1
+    work.counts[_PROCESSED] += 1
     if event.recorded > customer.row.seen:
         if event.recorded // DAY > customer.row.seen // DAY:
             customer.prune()

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 import orjson
 from aiokafka.partitioner import murmur2
 
-from stream.domain.days import MINUTE
+from stream.domain.days import HOUR
 from stream.domain.errors import StateError
 from stream.domain.events import Coordinates, Event, Order, Record, Tick
 from stream.engine.clock import EVERY
@@ -99,8 +99,8 @@ class Replay:
         grid, last = 0, None
         for number, instant in enumerate(_instants(self._read(log)), 1):
             last = instant[0].where.recorded  # type: ignore[union-attr]
-            if last // MINUTE > grid:
-                grid = last // MINUTE
+            if last // HOUR > grid:
+                grid = last // HOUR
                 self._tick(last - 1)
             for entry in instant:
                 self._give(self._number(entry), entry)

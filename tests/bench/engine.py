@@ -13,6 +13,7 @@ from rich.table import Table
 from stream.engine.decision import Output
 from stream.engine.engine import Engine
 from stream.packs import loader
+from stream.shell.cli import collect_rarely
 from stream.shell.logfile import Numbered, recorded
 from stream.shell.replay import Replay
 from stream.simulator import Bank
@@ -49,6 +50,7 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=60)
     options = parser.parse_args()
     lines = list(Bank(options.customers, options.days, 1).events())
+    collect_rarely()
     pairs = [(parse_seconds(lines), replay_seconds(options.pack, lines)) for _ in range(3)]
     parsed, replayed = (statistics.median(column) for column in zip(*pairs, strict=True))
     table = Table(title=f"{len(lines):,} events, {options.customers:,} customers, pack {options.pack}")

@@ -10,9 +10,13 @@ from stream.shell.cli.app import app
 __all__ = ["app", "main"]
 
 
-def main() -> None:
-    """The entry point."""
-    # what is imported by now stays, and rows hold no cycles: collecting rarely saves a fifth of the time
+def collect_rarely() -> None:
+    """What is alive by now stays, and rows hold no cycles: collecting garbage less often saves a fifth of the time."""
     gc.freeze()
     gc.set_threshold(1_000_000, 50, 1000)
+
+
+def main() -> None:
+    """The entry point."""
+    collect_rarely()
     app(prog_name="kairos")
