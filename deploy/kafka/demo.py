@@ -9,7 +9,6 @@ Logs of the workers stay in `.kafka/demo/`.
 
 from __future__ import annotations
 
-import gc
 import os
 import subprocess
 import sys
@@ -126,8 +125,6 @@ def broker() -> Iterator[str]:
         say(f"broker {address}")
         yield address
     finally:
-        # clients in circles of references would go on looking for the broker, and say so
-        gc.collect()
         holder.terminate()
         holder.wait()
         say("broker stopped")

@@ -8,10 +8,12 @@ again, slowly, to say what is wrong.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import msgspec
 
+from stream.domain.days import DAY, EPOCH
 from stream.domain.events import Coordinates, Event, Order, Reject
 from stream.domain.reasons import RejectCode
 from stream.wire.checks import Checks
@@ -23,6 +25,8 @@ from stream.wire.registry import REGISTRY, Entry, spoken
 
 _new: Any = tuple.__new__
 _SEQUENCED = Order.SEQUENCED
+POSTDATED = 31
+"""Dates that a booking may lie after its recording: further ahead is a typing error, which would blind every day till then."""
 
 Fields = Mapping[str, bytes] | Sequence[tuple[str, bytes]]
 
@@ -149,6 +153,8 @@ class Decoder:
             return None
         if at > recorded + self.ahead or not entry.supported or self._fault(entry, data) is not None:
             return None
+        if entry.booked and _postdated(getattr(data, entry.booked), recorded):
+            return None
         if origin is not None:
             place = _given(origin, where)
         else:
@@ -197,6 +203,9 @@ class Decoder:
             return Reject(*wrong)
         if at > where.recorded + self.ahead:
             return Reject(RejectCode.FUTURE_STAMP, "$.time", f"expected at most {self.ahead} ms after its recording")
+        if entry.booked and _postdated(getattr(data, entry.booked), where.recorded):
+            text = f"expected at most {POSTDATED} dates after its recording"
+            return Reject(RejectCode.FUTURE_STAMP, f"$.data.{entry.booked}", text)
         return Event(
             type=entry.name,
             subject=seen.subject or "",
@@ -228,6 +237,10 @@ def _given(origin: bytes | str | None, where: Coordinates) -> str:
     if isinstance(origin, bytes):
         origin = origin.decode(errors="replace")
     return origin if origin and _word(origin) else origin_text(where)
+
+
+def _postdated(booked: date | None, recorded: int) -> bool:
+    return booked is not None and booked.toordinal() > recorded // DAY + EPOCH + POSTDATED
 
 
 def _word(text: str, most: int = 256) -> bool:

@@ -32,6 +32,7 @@ class Entry(NamedTuple):
         decoder: Reads the payload's JSON bytes.
         money: Names of the fields that are amounts, each with whether it may be negative.
         dates, instants: Names of the fields of that kind; like money, for the checks a decoder cannot make.
+        booked: Name of the field that says which date the event belongs to; empty when that is the date of its time.
         known: All fields, nested, for leaving out the others.
     """
 
@@ -43,6 +44,7 @@ class Entry(NamedTuple):
     money: tuple[tuple[str, bool], ...]
     dates: tuple[str, ...]
     instants: tuple[str, ...]
+    booked: str
     known: Known
 
 
@@ -167,6 +169,7 @@ def _entry(name: str, struct: type[Payload], topic: str) -> Entry:
         money=_amounts(struct),
         dates=_of_kind(struct, date),
         instants=_of_kind(struct, datetime),
+        booked=next((name for name in ("booking_date", "business_date") if name in struct.__struct_fields__), ""),
         known=known(struct),
     )
 

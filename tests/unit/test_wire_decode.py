@@ -185,6 +185,25 @@ def test_future_is_judged_by_the_recording_and_never_by_a_clock() -> None:
     assert reject.code is RejectCode.FUTURE_STAMP
 
 
+def test_a_booking_far_ahead_is_judged_by_the_recording() -> None:
+    """A post-dated entry is sound; one of years ahead would stand before all that comes till then."""
+    sound, ahead = (both(line(data={**POSTED["data"], "booking_date": day})) for day in ("2026-02-05", "2026-02-06"))
+
+    assert isinstance(sound, Event)
+    assert isinstance(ahead, Reject)
+    assert (ahead.code, ahead.path) == (RejectCode.FUTURE_STAMP, "$.data.booking_date")
+
+
+def test_a_header_without_value_is_absent() -> None:
+    """Kafka has headers that are null: whatever a source sends is an answer, not an accident."""
+    _, headers, value = to_binary(line(sequence="1"))
+    for name, _ in headers:
+        nulled: Any = [(each, None if each == name else text) for each, text in headers]
+        found = Decoder().from_headers(nulled, value, WHERE)
+        needed = name in {f"ce_{each}" for each in ("specversion", "id", "source", "type", "subject", "time")}
+        assert isinstance(found, Reject if needed else Event), name
+
+
 def test_size_is_that_of_the_data_in_both_forms() -> None:
     """The envelope is not counted."""
     size = len(json.dumps(POSTED["data"]).encode())

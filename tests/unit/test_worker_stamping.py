@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from aiokafka.partitioner import DefaultPartitioner
 
@@ -87,6 +87,16 @@ def test_recorded_time_is_made_never_to_go_back() -> None:
     assert [text.split(b"|")[4:] for text in coordinates(found)] == [
         [b"5000", b"r"], [b"5000", b"r"], [b"5000", b"r"], [b"5000", b"r"], [b"6000", b"r"],
     ]  # fmt: skip
+
+
+def test_headers_without_value_are_no_accident() -> None:
+    """Kafka has headers that are null."""
+    nulls: Any = tuple((name, None) for name in ("ce_specversion", "ce_subject", "ce_recordedtime", "mine"))
+    ends: Any = ((END, None),)
+    found = stamped([Consumed(1, b"{}", nulls), Consumed(2, None, ends)], RECORDED)
+
+    assert [text.split(b"|")[3:] for text in coordinates(found)] == [[b"1", b"0", b"r"]]
+    assert len(stamped([Consumed(1, b"{}", nulls)])) == 1
 
 
 def test_recorded_time_goes_on_from_the_commit() -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -86,14 +87,14 @@ def publish(
 
     Raises ConfigError when topics are missing, DeliveryError when Kafka did not take a record.
     """
-    sender, pace = Sender(settings), Pace(rate)
-    done = 0
-    for done, (number, line, recorded) in enumerate(lines, 1):
-        sender.take(number, line, f"{name}:{number}", recorded)
-        pace.wait(done, sender.serve)
-        if done % OFTEN == 0:
-            progress(done)
-    sender.finish(finish)
+    done, pace = 0, Pace(rate)
+    with closing(Sender(settings)) as sender:
+        for done, (number, line, recorded) in enumerate(lines, 1):
+            sender.take(number, line, f"{name}:{number}", recorded)
+            pace.wait(done, sender.serve)
+            if done % OFTEN == 0:
+                progress(done)
+        sender.finish(finish)
     progress(done)
     return Published(sender.sent, tuple(sender.refused), sender.ticks)
 
@@ -246,3 +247,7 @@ class Sender:
         self.serve(0)
         if left:
             raise DeliveryError(f"{left} records were not acknowledged within {PATIENCE:.0f} s")
+
+    def close(self) -> None:
+        """Disconnect now; garbage would be collected some time."""
+        self.producer.close()

@@ -84,11 +84,12 @@ class Stamper:
         for record in records:
             fields = dict(record.headers)
             ended = END in fields
-            marker = fields.get(END, fields.get(SO_FAR))
-            given = _recorded(fields, record.value, self._instants) if marker is None else _number(marker)
+            marker = ended or SO_FAR in fields
+            said = fields.get(END) or fields.get(SO_FAR)
+            given = _number(said) if marker else _recorded(fields, record.value, self._instants)
             if given is not None and (last is None or given > last):
                 last = given
-            if marker is None:
+            if not marker:
                 self._route(record, b"%b%d|%d|r" % (self._lead, record.offset, last or 0), into)
         self.mark = Mark(last, ended)
 
@@ -127,12 +128,12 @@ def _recorded(fields: dict[str, bytes], value: bytes | None, instants: Instants)
         if "ce_specversion" in fields:
             return instants.parse(fields["ce_recordedtime"].decode())
         return instants.parse(_RECORDED.decode(value or b"").recordedtime)
-    except (KeyError, ValueError, RecursionError):
+    except (KeyError, AttributeError, ValueError, RecursionError):
         return None
 
 
-def _number(text: bytes) -> int | None:
-    return int(text) if text.isdigit() else None
+def _number(text: bytes | None) -> int | None:
+    return int(text) if text and text.isdigit() else None
 
 
 class Tick(NamedTuple):
