@@ -15,7 +15,7 @@ from stream.domain.money import Rates, minor
 from stream.engine.audience import Audience, Listener
 from stream.engine.filters import Condition, optional
 from stream.engine.folding import Aum, Feature, History, WindowSum
-from stream.engine.row import GATES
+from stream.engine.row import GATES, MARK
 from stream.engine.rules import Bound, Telling, Template
 from stream.mechanisms.absence import Absence, Given, Stage
 from stream.mechanisms.count import Count, Period, Target
@@ -72,7 +72,7 @@ def bind(pack: Pack) -> Plan:
     return Plan(
         spec=spec,
         digest=pack.digest,
-        mark=hashlib.blake2b(spec.model_dump_json().encode(), digest_size=4).digest(),
+        mark=hashlib.blake2b(spec.model_dump_json().encode(), digest_size=MARK).digest(),
         lateness=spec.lateness,
         calendar=binder.calendar,
         rates=binder.rates,

@@ -19,7 +19,7 @@ from stream.engine.clock import RELEASE, Alarms, Clock
 from stream.engine.customer import Customer
 from stream.engine.decision import Decision
 from stream.engine.engine import Engine, Entry
-from stream.engine.row import Row, due_of
+from stream.engine.row import Row
 from stream.engine.timeline import advance, hold, sources, take
 from stream.engine.work import Work
 
@@ -77,7 +77,7 @@ class Partition:
             self._rows.pop(subject, None)
             return
         self._rows[subject] = value
-        due = due_of(value)
+        due = self._engine.codec.due(value)
         if due < NEVER:
             self._alarms.arm(subject, due)
 
@@ -195,7 +195,8 @@ class Partition:
         self._clock.advance(tick)
         for subject in self._alarms.ring(self._clock):
             customer = self._customer(subject)
-            if advance(self._work, customer, self._clock, self._order):
+            foreign = customer.row.deadlines is None
+            if advance(self._work, customer, self._clock, self._order) or foreign:
                 self._keep(customer)
             else:
                 self._arm(customer)
@@ -232,5 +233,5 @@ class Partition:
 
     def _customer(self, subject: str) -> Customer:
         raw, codec = self._overlay.get(subject) or self._rows.get(subject), self._engine.codec
-        row, due = (Row(), NEVER) if raw is None else (codec.decode(raw), due_of(raw))
+        row, due = (Row(), NEVER) if raw is None else (codec.decode(raw), codec.due(raw))
         return Customer(self._plan, codec, subject, row, due)
