@@ -151,9 +151,13 @@ class Partition:
         return True
 
     def _admit(self, work: Work, entry: Entry, told: Told) -> None:
-        item, where = entry.item, entry.where
+        item, where, place = entry.item, entry.where, work.place
         if where is not None:
-            self._order = where.order
+            if where.order is not self._order:
+                # what is told together stands in one order, and whoever waits may now wait for other sources
+                self._tell(work, told)
+                self._alarms.gather()
+                work.place, self._order = place, where.order
             if where.order is Order.SEQUENCED and where.recorded - 1 > self._clock.floor:
                 self._clock.floor = where.recorded - 1
         if isinstance(item, Reject):
