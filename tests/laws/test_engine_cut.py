@@ -25,7 +25,7 @@ from stream.packs.loader import load
 from stream.shell import reports
 from stream.shell.replay import Collected, Replay
 from stream.wire.registry import SOURCES
-from tests.builders import START, Happening, journal, journaled, posting, replayed, rich_pack, run, session, ticked
+from tests.builders import Happening, dormancy, instant, journal, journaled, pack, replayed, rich_pack, run, session, ticked
 from tests.histories import histories
 from tests.laws.bank import BOOKS, RETAIL, RICH, Book, heard, outcomes, simulated, spoken
 
@@ -164,12 +164,13 @@ def test_chunks_and_restarts_do_not_matter_where_the_order_changes(
 
 
 @pytest.mark.parametrize("chunk", [1, 10])
-def test_event_held_under_one_clock_comes_before_a_later_one_under_another(chunk: int) -> None:
-    """The second line of the plain log proves the first, which was held; so the silence after it is what is told."""
-    start, end = START, START + 2 * DAY
-    held = journaled(session(start, id="E1").line(), 1, start, Order.RECORDED, "in.app")
-    plain = journaled(posting(end, channel="ONLINE", id="E2").line(), 1, end, Order.SEQUENCED)
+def test_event_held_under_one_clock_is_released_no_further_than_its_turn(chunk: int) -> None:
+    """Another customer's later line, though of the same chunk, does not make a silence of this one's."""
+    engine = Engine(pack({"dormancy": dormancy()}))
+    held, back, other = (session(instant(day), subject=who, id=f"E{day}") for day, who in ((0, "C1"), (5, "C1"), (9, "C2")))
+    records = [
+        journaled(held.line(), 1, held.seen, Order.RECORDED, "in.app"),
+        *(journaled(each.line(), place, each.seen, Order.SEQUENCED) for place, each in enumerate((back, other), 1)),
+    ]
 
-    got = run(RICH.engine, journal([held, plain]), chunk)
-
-    assert got.counts["outcome", "processed"] == 2
+    assert run(engine, journal(records), chunk).triggers == []
