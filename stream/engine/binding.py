@@ -9,13 +9,14 @@ import hashlib
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from stream import __version__
 from stream.domain.days import Calendar
 from stream.domain.facts import Role
 from stream.domain.money import Rates, minor
 from stream.engine.audience import Audience, Listener
 from stream.engine.filters import Condition, optional
 from stream.engine.folding import Aum, Feature, History, WindowSum
-from stream.engine.row import GATES
+from stream.engine.row import GATES, MARK
 from stream.engine.rules import Bound, Telling, Template
 from stream.mechanisms.absence import Absence, Given, Stage
 from stream.mechanisms.count import Count, Period, Target
@@ -36,7 +37,7 @@ ARREARS = "credit.arrears.changed"
 class Plan(NamedTuple):
     """Everything the engine needs of a pack, indexed by event type so that an event touches what listens to it.
 
-    `mark` tells rows of this plan from those of another, whose deadlines may be others.
+    `mark` tells rows of this plan from those of another pack or version, whose deadlines may be others.
     """
 
     spec: PackSpec
@@ -72,7 +73,7 @@ def bind(pack: Pack) -> Plan:
     return Plan(
         spec=spec,
         digest=pack.digest,
-        mark=hashlib.blake2b(spec.model_dump_json().encode(), digest_size=4).digest(),
+        mark=hashlib.blake2b(f"{__version__}{spec.model_dump_json()}".encode(), digest_size=MARK).digest(),
         lateness=spec.lateness,
         calendar=binder.calendar,
         rates=binder.rates,

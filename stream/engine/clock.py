@@ -110,6 +110,13 @@ class Alarms:
             self._known.add(mark)
             heapq.heappush(self._waiting.setdefault(topics, []), (due, subject))
 
+    def gather(self) -> None:
+        """Nobody waits apart any longer: the next tick looks at them all."""
+        for _, due, subject in sorted(self._known):
+            self.arm(subject, due)
+        self._known.clear()
+        self._waiting.clear()
+
     def ring(self, clock: Clock) -> Iterator[str]:
         """Customers to look at now, earliest deadline first; stop iterating and the rest stays armed."""
         heap, queued, latest = self._heap, self._queued, clock.latest()

@@ -100,8 +100,8 @@ class Customer:
     def deadlines(self) -> dict[int, int]:
         """By place of the waiting rule, when its next deadline counts as passed (lateness after it); those that have one."""
         row = self.row
-        if row.plan != self.plan.mark:
-            row.plan, row.deadlines = self.plan.mark, {}
+        if row.deadlines is None:
+            row.deadlines = {}
             for rule in self.plan.timed:
                 self.renew(rule)
         return row.deadlines
@@ -110,11 +110,12 @@ class Customer:
         """A waiting rule's state has changed: its next deadline, worked out anew."""
         state = self.glance(rule.slot)
         due = NEVER if state is None else rule.mechanism.due(state)
+        deadlines = self.deadlines()
         if due == NEVER:
-            self.row.deadlines.pop(rule.place, None)
+            deadlines.pop(rule.place, None)
             return
         due += self.plan.lateness
-        self.row.deadlines[rule.place] = due
+        deadlines[rule.place] = due
         if due < self.due:
             self.due = due
 

@@ -75,7 +75,7 @@ class Engine:
         self.traces = traces
         prefix = self.plan.spec.type_prefix
         self.decoder = Decoder(prefix, max_bytes)
-        self.codec = Codec(self.plan.slots)
+        self.codec = Codec(self.plan.slots, self.plan.mark)
         self._places = Places()
         self._speaker = Speaker(self.plan)
         self._writer = Writer(prefix, f"kairos/{self.plan.spec.name}", mode)

@@ -43,8 +43,8 @@ def questions(conditions: Iterable[Condition]) -> Getter:
     flat = parts.pop("", [])
     asks: list[Getter] = [attrgetter(*flat)] if flat else []
     asks += [_within(outer, inner) for outer, inner in parts.items()]
-    known = coded | parts.keys()
-    asks += [predicate(where) for where in wheres if where.field not in known]
+    # an object's own fields do not say whether it is there: those that are may all be empty
+    asks += [predicate(where) for where in wheres if where.field not in coded]
     if len(asks) == 1:
         return asks[0]
     return lambda data: tuple([ask(data) for ask in asks])

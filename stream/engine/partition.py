@@ -19,7 +19,7 @@ from stream.engine.clock import RELEASE, Alarms, Clock
 from stream.engine.customer import Customer
 from stream.engine.decision import Decision
 from stream.engine.engine import Engine, Entry
-from stream.engine.row import Row, due_of
+from stream.engine.row import Row
 from stream.engine.timeline import advance, hold, sources, take
 from stream.engine.work import Work
 
@@ -77,7 +77,7 @@ class Partition:
             self._rows.pop(subject, None)
             return
         self._rows[subject] = value
-        due = due_of(value)
+        due = self._engine.codec.due(value)
         if due < NEVER:
             self._alarms.arm(subject, due)
 
@@ -151,9 +151,13 @@ class Partition:
         return True
 
     def _admit(self, work: Work, entry: Entry, told: Told) -> None:
-        item, where = entry.item, entry.where
+        item, where, place = entry.item, entry.where, work.place
         if where is not None:
-            self._order = where.order
+            if where.order is not self._order:
+                # what is told together stands in one order, and whoever waits may now wait for other sources
+                self._tell(work, told)
+                self._alarms.gather()
+                work.place, self._order = place, where.order
             if where.order is Order.SEQUENCED and where.recorded - 1 > self._clock.floor:
                 self._clock.floor = where.recorded - 1
         if isinstance(item, Reject):
@@ -195,7 +199,8 @@ class Partition:
         self._clock.advance(tick)
         for subject in self._alarms.ring(self._clock):
             customer = self._customer(subject)
-            if advance(self._work, customer, self._clock, self._order):
+            foreign = customer.row.deadlines is None
+            if advance(self._work, customer, self._clock, self._order) or foreign:
                 self._keep(customer)
             else:
                 self._arm(customer)
@@ -232,5 +237,5 @@ class Partition:
 
     def _customer(self, subject: str) -> Customer:
         raw, codec = self._overlay.get(subject) or self._rows.get(subject), self._engine.codec
-        row, due = (Row(), NEVER) if raw is None else (codec.decode(raw), due_of(raw))
+        row, due = (Row(), NEVER) if raw is None else (codec.decode(raw), codec.due(raw))
         return Customer(self._plan, codec, subject, row, due)

@@ -1,6 +1,6 @@
-"""The customer's row and its codec: one version byte, the next deadline, then MessagePack.
+"""The customer's row and its codec: one version byte, the next deadline, the mark of its plan, then MessagePack.
 
-Rule: the deadline stands in a fixed place, so that a restore arms timers without decoding a row. Slots go by name: a pack
+Rule: deadline and mark stand in a fixed place, so that a restore arms timers without decoding a row. Slots go by name: a pack
 that adds or drops a feature reads the rows of the pack before it.
 """
 
@@ -15,10 +15,14 @@ import msgspec
 from stream.domain.errors import StateError
 from stream.domain.facts import Fact
 
-VERSION = 1
+VERSION = 2
 GATES = "gates"
 """The slot of what the contact gates know."""
-_HEADER = struct.Struct(">Bq")
+MARK = 4
+"""Bytes of a plan's mark."""
+ALWAYS = 0
+"""Earlier than any deadline: when a row of another plan is due, for nobody knows."""
+_HEADER = struct.Struct(f">Bq{MARK}s")
 
 
 class Held(NamedTuple):
@@ -44,8 +48,8 @@ class Row(msgspec.Struct, array_like=True, gc=False):
         recent: Eight-byte digests of the last events' (source, id), oldest first: a producer's own retry is known by them.
         inbox: Events held back (`Order.RECORDED`), in canonical order.
         deferred: By rule, facts at or past a deadline that is not proven yet.
-        plan: Mark of the plan that the deadlines were worked out with.
-        deadlines: By place of the waiting rule, when its next deadline counts as passed, UTC ms; those that have one.
+        deadlines: By place of the waiting rule, when its next deadline counts as passed, UTC ms; those that have one. None
+            until they are worked out with this plan.
         slots: States by name, as last encoded; ascending, so that equal rows are equal bytes.
     """
 
@@ -53,8 +57,7 @@ class Row(msgspec.Struct, array_like=True, gc=False):
     recent: bytes = b""
     inbox: list[Held] = []
     deferred: dict[str, list[Fact]] = {}
-    plan: bytes = b""
-    deadlines: dict[int, int] = {}
+    deadlines: dict[int, int] | None = None
     slots: dict[str, msgspec.Raw] = {}
 
 
@@ -65,9 +68,11 @@ class Codec:
 
     Args:
         slots: Every slot of the pack and the state in it.
+        mark: Of the plan that works out deadlines.
     """
 
-    def __init__(self, slots: Mapping[str, type[Any]]) -> None:
+    def __init__(self, slots: Mapping[str, type[Any]], mark: bytes = bytes(MARK)) -> None:
+        self._mark = mark
         self._kinds = dict(slots)
         self._states = {name: msgspec.msgpack.Decoder(kind) for name, kind in slots.items()}
         self._row = msgspec.msgpack.Decoder(Row)
@@ -75,7 +80,15 @@ class Codec:
 
     def encode(self, row: Row, due: int) -> bytes:
         """Bytes of a row whose next deadline is ``due``."""
-        return _HEADER.pack(VERSION, due) + self._encode(row)
+        return _HEADER.pack(VERSION, due, self._mark) + self._encode(row)
+
+    def due(self, raw: bytes) -> int:
+        """When to look at a row, without decoding it: `ALWAYS` where it was another plan that worked out its deadlines."""
+        due = due_of(raw)
+        return due if self._current(raw) else ALWAYS
+
+    def _current(self, raw: bytes) -> bool:
+        return raw[_HEADER.size - MARK : _HEADER.size] == self._mark
 
     def decode(self, raw: bytes) -> Row:
         """The row, without slots the pack does not know; StateError when the bytes are of another version or shape."""
@@ -85,6 +98,8 @@ class Codec:
             row = self._row.decode(memoryview(raw)[_HEADER.size :])
         except msgspec.MsgspecError as error:
             raise StateError(f"row does not fit this engine: {type(error).__name__}") from error
+        if not self._current(raw):
+            row.deadlines = None
         if not row.slots.keys() <= self._states.keys():
             row.slots = {name: state for name, state in row.slots.items() if name in self._states}
         return row
@@ -121,7 +136,7 @@ def due_of(raw: bytes) -> int:
     """
     if len(raw) < _HEADER.size:
         raise StateError(f"expected at least {_HEADER.size} bytes of row, got {len(raw)}")
-    version, due = _HEADER.unpack_from(raw)
+    version, due, _ = _HEADER.unpack_from(raw)
     if version != VERSION:
         raise StateError(f"expected a row of codec version {VERSION}, got version {version}")
     return int(due)

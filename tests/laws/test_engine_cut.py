@@ -11,18 +11,21 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.domain.days import DAY
+from stream.domain.events import Order, Record
 from stream.engine import partition as room
 from stream.engine.engine import Engine
 from stream.packs.loader import load
 from stream.shell import reports
 from stream.shell.replay import Collected, Replay
-from tests.builders import Happening, replayed, rich_pack
+from stream.wire.registry import SOURCES
+from tests.builders import Happening, dormancy, instant, journal, journaled, pack, replayed, rich_pack, run, session, ticked
 from tests.histories import histories
 from tests.laws.bank import BOOKS, RETAIL, RICH, Book, heard, outcomes, simulated, spoken
 
@@ -125,3 +128,49 @@ def test_hash_seed_does_not_matter() -> None:
         said.add(done.stdout.strip())
 
     assert said == {fingerprint()}
+
+
+# --- one journal, several orders: a deployment that was told another clock
+
+
+def several_orders(events: list[Happening], orders: list[Order], seed: int) -> list[Record]:
+    """The log in stretches of these orders, with proofs of any age in between."""
+    records: list[Record] = []
+    clock, offsets, chance = dict.fromkeys(SOURCES, 1), Counter[str](), Random(seed)
+    turns = sorted(chance.randint(0, len(events)) for _ in orders[1:])
+    for place, event in enumerate(events):
+        offsets[event.topic] += 1
+        order = orders[sum(turn <= place for turn in turns)]
+        records.append(journaled(event.line(), offsets[event.topic], event.seen, order, event.topic))
+        if chance.random() < 0.3:
+            clock = {topic: max(at, chance.randint(event.seen - 2 * DAY, event.seen + DAY)) for topic, at in clock.items()}
+            records.append(ticked(clock))
+    return journal([*records, ticked(dict.fromkeys(SOURCES, events[-1].seen + 40 * DAY))])
+
+
+@settings(max_examples=150)
+@given(histories(), st.lists(st.sampled_from(Order), min_size=2, max_size=5), st.sampled_from([1, 5]), st.integers(0, 2**32))
+def test_chunks_and_restarts_do_not_matter_where_the_order_changes(
+    events: list[Happening], orders: list[Order], chunk: int, seed: int
+) -> None:
+    """What is held under one clock and due under the next does not depend on where a chunk ends."""
+    records = several_orders(events, orders, seed)
+
+    got, kept = run(RICH.engine, records, chunk, restart_every=1), run(RICH.engine, records, chunk)
+
+    want = run(RICH.engine, records)
+    assert (got.triggers, got.dead, got.counts) == (want.triggers, want.dead, want.counts)
+    assert (kept.triggers, kept.dead, kept.counts) == (want.triggers, want.dead, want.counts)
+
+
+@pytest.mark.parametrize("chunk", [1, 10])
+def test_event_held_under_one_clock_is_released_no_further_than_its_turn(chunk: int) -> None:
+    """Another customer's later line, though of the same chunk, does not make a silence of this one's."""
+    engine = Engine(pack({"dormancy": dormancy()}))
+    held, back, other = (session(instant(day), subject=who, id=f"E{day}") for day, who in ((0, "C1"), (5, "C1"), (9, "C2")))
+    records = [
+        journaled(held.line(), 1, held.seen, Order.RECORDED, "in.app"),
+        *(journaled(each.line(), place, each.seen, Order.SEQUENCED) for place, each in enumerate((back, other), 1)),
+    ]
+
+    assert run(engine, journal(records), chunk).triggers == []

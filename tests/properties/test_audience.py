@@ -67,6 +67,19 @@ def test_same_answers_same_conditions(asked: list[Condition], one: EntryPosted, 
     assert ask(one) != ask(other) or [each.holds(one) for each in asked] == [each.holds(other) for each in asked]
 
 
+def test_absent_object_is_told_from_an_absent_field_of_it() -> None:
+    """One rule asks for the other side of a payment, another only for a code in it."""
+    there = Condition([Where(field="counterparty", present=True)])
+    own = Condition([Where(field="counterparty.own_name", any_of=("true",))])
+    money = Paid(amount="1", ccy="CNY")
+    one = EntryPosted(account_ref="A1", amount=money, credit_debit_indicator="CRDT")
+    other = EntryPosted(account_ref="A1", amount=money, credit_debit_indicator="CRDT", counterparty=Counterparty(bank_id="B"))
+    rules: Any = (("there", (Listener(there, 1),)), ("own", (Listener(own, 1),)))
+    audience = Audience((), rules)
+
+    assert [audience.of(each).rules for each in (one, other)] == [(), (("there", 1),)]
+
+
 def test_default_pack_asks_for_few_values() -> None:
     """A simulated bank's events have few answers: what is remembered stays small, and free text is not asked for."""
     audiences = bind(loader.load("retail_bank")).audiences

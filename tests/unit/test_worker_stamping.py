@@ -138,3 +138,23 @@ def test_a_tick_is_the_same_bytes_however_it_was_put_together() -> None:
     assert one.record() == (
         None, b"", [("kairos_tick", b'{"clock":{"in.app":7,"in.txn":5},"idle":["in.consent","in.party"]}')]
     )  # fmt: skip
+
+
+def test_a_recorded_time_without_a_value_is_none() -> None:
+    """Kafka headers may be null; the record goes on to the engine's judgement like any other."""
+    null: tuple[tuple[str, bytes], ...] = (("ce_specversion", b"1.0"), ("ce_recordedtime", None))  # type: ignore[assignment]
+    records = [binary(1, recorded="2026-01-05T09:30:00.000+08:00"), Consumed(2, b"{}", null)]
+
+    assert [where.split(b"|")[4] for where in coordinates(stamped(records, RECORDED))] == [b"1767576600000"] * 2
+
+
+def test_a_marker_that_says_no_instant_says_nothing() -> None:
+    """Null, text, or more digits than an instant has: a marker of no use, not the end of ingest."""
+    for said in (None, b"soon", b"9" * 19, b"9" * 5000):
+        marker: tuple[tuple[str, bytes], ...] = ((SO_FAR, said),)  # type: ignore[assignment]
+        records = [binary(1, recorded="2026-01-05T09:30:00.000+08:00"), Consumed(2, None, marker), binary(3)]
+
+        assert [where.split(b"|")[3:5] for where in coordinates(stamped(records, RECORDED))] == [
+            [b"1", b"1767576600000"],
+            [b"3", b"1767576600000"],
+        ]

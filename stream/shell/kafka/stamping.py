@@ -16,7 +16,7 @@ from stream.domain.events import Headers, Order
 from stream.shell.kafka.plan import SourceTopic
 from stream.shell.kafka.positions import Mark
 from stream.wire.decode import subject_of
-from stream.wire.instants import Instants
+from stream.wire.instants import LAST, Instants
 
 SOURCE = "kairos_src"
 TICK = "kairos_tick"
@@ -28,6 +28,7 @@ RESERVED = "kairos_"
 """Headers of this prefix are ours in the journal: a source's own are left out, or it could forge ticks."""
 MOST_SUBJECTS = 500_000
 MOST_NAMES = 1000
+_DIGITS = len(str(LAST))
 
 JournalRecord = tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]
 """Key, value, headers."""
@@ -84,12 +85,11 @@ class Stamper:
         for record in records:
             fields = dict(record.headers)
             ended = END in fields
-            marker = ended or SO_FAR in fields
-            said = fields.get(END) or fields.get(SO_FAR)
-            given = _number(said) if marker else _recorded(fields, record.value, self._instants)
+            marked = ended or SO_FAR in fields
+            given = _number(fields[END if ended else SO_FAR]) if marked else _recorded(fields, record.value, self._instants)
             if given is not None and (last is None or given > last):
                 last = given
-            if not marker:
+            if not marked:
                 self._route(record, b"%b%d|%d|r" % (self._lead, record.offset, last or 0), into)
         self.mark = Mark(last, ended)
 
@@ -122,18 +122,22 @@ class _Recorded(msgspec.Struct):
 _RECORDED = msgspec.json.Decoder(_Recorded)
 
 
-def _recorded(fields: dict[str, bytes], value: bytes | None, instants: Instants) -> int | None:
+def _recorded(fields: dict[str, bytes | None], value: bytes | None, instants: Instants) -> int | None:
     """The record's own recorded time, UTC ms; None when it has none that can be read."""
     try:
         if "ce_specversion" in fields:
-            return instants.parse(fields["ce_recordedtime"].decode())
+            return instants.parse((fields["ce_recordedtime"] or b"").decode())
         return instants.parse(_RECORDED.decode(value or b"").recordedtime)
-    except (KeyError, AttributeError, ValueError, RecursionError):
+    except (KeyError, ValueError, RecursionError):
         return None
 
 
 def _number(text: bytes | None) -> int | None:
-    return int(text) if text and text.isdigit() else None
+    """The instant that a marker tells, UTC ms; None when it tells none."""
+    if text is None or not text.isdigit() or len(text) > _DIGITS:
+        return None
+    at = int(text)
+    return at if at < LAST else None
 
 
 class Tick(NamedTuple):
