@@ -30,8 +30,8 @@ SLICE = 2_000
 MOST_BYTES = 262_144
 """A row longer than this is counted, long before the broker would refuse it."""
 
-Told = dict[str, list[tuple[int, Event, Order, int]]]
-"""By customer: place in the chunk, event, what its order says, and the recorded time that was complete before it."""
+Told = dict[str, list[tuple[int, Event, int]]]
+"""By customer: place in the chunk, event, and the recorded time that was complete before it. All are of one order."""
 
 
 class Partition:
@@ -115,7 +115,6 @@ class Partition:
             work.place = consumed
             if isinstance(entry.item, Tick):
                 self._tell(work, told)
-                work.place = consumed
                 room = self._tick(entry.item, room)
                 if room <= 0:
                     break
@@ -151,13 +150,13 @@ class Partition:
         return True
 
     def _admit(self, work: Work, entry: Entry, told: Told) -> None:
-        item, where, place = entry.item, entry.where, work.place
+        item, where = entry.item, entry.where
         if where is not None:
             if where.order is not self._order:
                 # what is told together stands in one order, and whoever waits may now wait for other sources
                 self._tell(work, told)
                 self._alarms.gather()
-                work.place, self._order = place, where.order
+                self._order = where.order
             if where.order is Order.SEQUENCED and where.recorded - 1 > self._clock.floor:
                 self._clock.floor = where.recorded - 1
         if isinstance(item, Reject):
@@ -166,29 +165,31 @@ class Partition:
             if item.unknown:
                 work.counts["unknown_fields", item.type] += item.unknown
             if item.type in self._plan.handled:
-                told.setdefault(item.subject, []).append((work.place, item, self._order, self._clock.floor))
+                told.setdefault(item.subject, []).append((work.place, item, self._clock.floor))
             else:
                 work.counts["outcome", Outcome.UNHANDLED.value] += 1
                 work.counts["unhandled", item.type] += 1
 
     def _tell(self, work: Work, told: Told) -> None:
         """All events of a customer together, while its row is at hand: nobody else hears of them."""
+        here = work.place
         for subject, events in told.items():
             customer = self._customer(subject)
-            for work.place, event, order, floor in events:
-                self._event(work, customer, event, order, floor)
+            for work.place, event, floor in events:
+                self._event(work, customer, event, floor)
             self._keep(customer)
         told.clear()
+        work.place = here
 
-    def _event(self, work: Work, customer: Customer, event: Event, order: Order, floor: int) -> None:
-        if order is Order.RECORDED:
+    def _event(self, work: Work, customer: Customer, event: Event, floor: int) -> None:
+        if self._order is Order.RECORDED:
             hold(customer, event)
             if event.recorded <= self._clock.of(RELEASE):
-                advance(work, customer, self._clock, order)
+                advance(work, customer, self._clock, self._order)
             return
-        if order is Order.SEQUENCED and customer.due < event.recorded:
+        if self._order is Order.SEQUENCED and customer.due < event.recorded:
             self._behind.floor = floor
-            advance(work, customer, self._behind, order)
+            advance(work, customer, self._behind, self._order)
             customer.next_due()
         take(work, customer, event)
 
@@ -199,8 +200,8 @@ class Partition:
         self._clock.advance(tick)
         for subject in self._alarms.ring(self._clock):
             customer = self._customer(subject)
-            foreign = customer.row.deadlines is None
-            if advance(self._work, customer, self._clock, self._order) or foreign:
+            stale = customer.row.deadlines is None
+            if advance(self._work, customer, self._clock, self._order) or stale:
                 self._keep(customer)
             else:
                 self._arm(customer)
