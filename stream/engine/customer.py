@@ -51,7 +51,7 @@ class Customer:
     def reading(self, feature: str, day: int, at: int) -> Reading:
         """A feature as evidence."""
         bound = self.plan.features[feature]
-        return bound.reading(self.state(bound.slot), day, at)
+        return bound.reading(self.glance(bound.slot) or self._codec.empty(bound.slot), day, at)
 
     def state(self, slot: str) -> Any:
         """The state in a slot, to be changed; an empty one is begun."""

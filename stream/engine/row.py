@@ -92,8 +92,7 @@ class Codec:
 
     def decode(self, raw: bytes) -> Row:
         """The row, without slots the pack does not know; StateError when the bytes are of another version or shape."""
-        if len(raw) < _HEADER.size or raw[0] != VERSION:
-            due_of(raw)
+        due_of(raw)
         try:
             row = self._row.decode(memoryview(raw)[_HEADER.size :])
         except msgspec.MsgspecError as error:

@@ -72,6 +72,7 @@ class SpanThread(driver.AIOKafkaConsumerThread):
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         client = super()._create_worker_consumer(transport)
+        # the fetcher makes its own by this name; there is no setting for it
         fetcher.PartitionRecords = LeanRecords
         # read by AIOKafkaConsumer.start(); the framework has no settings for them
         client._isolation_level = "read_committed"
