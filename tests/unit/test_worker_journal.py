@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaProducer
 from stream.domain.errors import DeliveryError
 from stream.shell.kafka.journal import Journal
 from stream.shell.kafka.plan import Plan
+from stream.shell.kafka.world import Real
 
 LIMIT = 10_000
 
@@ -21,7 +22,7 @@ def begin(value: bytes) -> int:
     async def run() -> int:
         plan = Plan("a", (), 4, max_record=LIMIT)
         producer = AIOKafkaProducer(max_batch_size=LIMIT, compression_type="zstd", enable_idempotence=True)
-        journal = Journal(plan)
+        journal = Journal(Real(), plan)
         journal._producer = producer
         try:
             return int(journal._begin((b"C1", value, [("kairos_src", b"in.txn|0|0|1|1|w")]), 2).record_count())

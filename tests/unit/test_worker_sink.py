@@ -10,6 +10,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from stream.domain.errors import DeliveryError
 from stream.shell.kafka import sink as sinks
+from stream.shell.kafka import world
 from stream.shell.kafka.plan import Plan
 from stream.shell.kafka.sink import Sink
 
@@ -78,14 +79,14 @@ SENT = ["begin", ("b.out.trigger.tier", b"C1", b"{}"), ("b.state", b"C1", b"row"
 
 @pytest.fixture
 def seen(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    monkeypatch.setattr(sinks, "Producer", FakeProducer)
-    monkeypatch.setattr("stream.shell.kafka.sink.time.sleep", lambda _: None)
+    monkeypatch.setattr(world, "Producer", FakeProducer)
+    monkeypatch.setattr(world.Real, "sleep", lambda *_: None)
     return []
 
 
 def scripted(seen: list[str], *answers: KafkaError | None) -> tuple[Sink, FakeProducer]:
     plan = Plan("app", (), 4, topic_prefix="b.")
-    sink = Sink(plan, 3, lambda p: seen.append(f"open {p}"), lambda p: seen.append(f"aborted {p}"))
+    sink = Sink(world.Real(), plan, 3, lambda p: seen.append(f"open {p}"), lambda p: seen.append(f"aborted {p}"))
     fake: Any = sink._producer
     fake.script = list(answers)
     return sink, fake

@@ -20,6 +20,7 @@ from stream.shell.kafka.fetching import FRAMEWORK
 from stream.shell.kafka.plan import PartitionFactory, Plan, SourceTopic
 from stream.shell.kafka.telemetry import Silent, Telemetry
 from stream.shell.kafka.worker import Worker
+from stream.shell.kafka.world import Real
 from stream.shell.settings import Clock, Settings
 from stream.wire.registry import SOURCES
 
@@ -127,7 +128,7 @@ def assemble(plan: Plan, factory: PartitionFactory, telemetry: Telemetry | None 
     """The app of one worker, not started."""
     transport.register()
     app = App(plan.app_id, **conf(plan))
-    app.desk = Worker(plan, factory, telemetry or Silent())
+    app.desk = Worker(Real(max(4, min(32, plan.partitions))), plan, factory, telemetry or Silent())
     add_agents(app, plan)
     return app
 

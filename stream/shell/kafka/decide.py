@@ -7,9 +7,8 @@ that. Computing happens in the event loop in slices, committing in a thread, so 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, NamedTuple
 
 from faust.types import TP
@@ -21,6 +20,7 @@ from stream.shell.kafka.plan import Decision, Partition, PartitionFactory, Plan
 from stream.shell.kafka.positions import Committed, Inbox, rest
 from stream.shell.kafka.sink import Sink
 from stream.shell.kafka.telemetry import Telemetry
+from stream.shell.kafka.world import World
 from stream.shell.logs import logger
 
 AHEAD = 4
@@ -51,7 +51,8 @@ class JournalPartition:
         decided: Number of decisions committed since it was assigned; says whether there is progress.
     """
 
-    def __init__(self, number: int, partition: Partition, sink: Sink) -> None:
+    def __init__(self, world: World, number: int, partition: Partition, sink: Sink) -> None:
+        self._world = world
         self.number = number
         self.partition = partition
         self.sink = sink
@@ -74,9 +75,9 @@ class JournalPartition:
                 inbox.ready.clear()
                 continue
             chunk = self.turn(inbox.most // AHEAD)
-            began = time.perf_counter()
+            began = self._world.steady()
             await work(self, inbox.take(chunk).records)
-            await asyncio.sleep(rest(time.perf_counter() - began, len(inbox), chunk))
+            await asyncio.sleep(rest(self._world.steady() - began, len(inbox), chunk))
 
     def turn(self, most: int) -> int:
         """How many records to compute together, by what a record has cost lately."""
@@ -99,22 +100,22 @@ class JournalPartition:
 class Decide:
     """All journal partitions of this worker."""
 
-    def __init__(self, plan: Plan, factory: PartitionFactory, telemetry: Telemetry) -> None:
+    def __init__(self, world: World, plan: Plan, factory: PartitionFactory, telemetry: Telemetry) -> None:
+        self._world = world
         self._plan = plan
         self._factory = factory
         self._telemetry = telemetry
-        self._threads = ThreadPoolExecutor(max(4, min(32, plan.partitions)), "commit")
         self._kept: dict[int, Kept] = {}
         self.partitions: dict[int, JournalPartition] = {}
 
     async def open(self, numbers: Sequence[int], goes_on: Callable[[], bool]) -> dict[int, JournalPartition]:
         """Fence and restore these partitions. They are not ours yet: `begin` or `abandon` them."""
-        loop = asyncio.get_running_loop()
-        began = time.perf_counter()
-        fenced = await asyncio.gather(*[loop.run_in_executor(self._threads, self._fence, n) for n in numbers])
+        world = self._world
+        began = world.steady()
+        fenced = await asyncio.gather(*[world.blocking(partial(self._fence, number)) for number in numbers])
         sinks = dict(zip(numbers, fenced, strict=True))
-        states = await loop.run_in_executor(self._threads, self._restore, sinks, goes_on, began)
-        return {number: JournalPartition(number, states[number], sink) for number, sink in sinks.items()}
+        states = await world.aside(self._restore(sinks, goes_on, began))
+        return {number: JournalPartition(world, number, states[number], sink) for number, sink in sinks.items()}
 
     def begin(self, opened: Mapping[int, JournalPartition], starts: Mapping[TP, Committed], epoch: int) -> None:
         """Make them ours: decide what comes from these positions on."""
@@ -126,8 +127,7 @@ class Decide:
 
     async def abandon(self, opened: Mapping[int, JournalPartition]) -> None:
         """Let partitions go that were opened in vain."""
-        loop = asyncio.get_running_loop()
-        await asyncio.gather(*[loop.run_in_executor(self._threads, one.sink.close) for one in opened.values()])
+        await asyncio.gather(*[self._world.blocking(one.sink.close) for one in opened.values()])
 
     def progress(self) -> dict[TP, Committed]:
         """The ledger's positions: what the group's offsets show, nobody starts from them."""
@@ -144,14 +144,14 @@ class Decide:
         return reached
 
     def _fence(self, number: int) -> Sink:
-        sink = Sink(self._plan, number, self._telemetry.transaction_open, self._telemetry.aborted)
+        sink = Sink(self._world, self._plan, number, self._telemetry.transaction_open, self._telemetry.aborted)
         sink.fence()
         return sink
 
-    def _restore(self, sinks: Mapping[int, Sink], goes_on: Callable[[], bool], began: float) -> dict[int, Partition]:
+    async def _restore(self, sinks: Mapping[int, Sink], goes_on: Callable[[], bool], began: float) -> dict[int, Partition]:
         """The state of each partition: kept when nobody wrote since, else read. In a thread."""
         kept, self._kept = {n: one for n, one in self._kept.items() if n in sinks}, {}
-        changed = self._changed(kept, goes_on)
+        changed = await self._changed(kept, goes_on)
         states: dict[int, Partition] = {}
         for number, sink in sinks.items():
             if number in kept and number not in changed:
@@ -159,27 +159,29 @@ class Decide:
             else:
                 states[number] = self._factory(number)
         fresh = [number for number in sinks if number not in kept or number in changed]
-        self._read(fresh, states, goes_on, began)
+        await self._read(fresh, states, goes_on, began)
         return states
 
-    def _changed(self, kept: Mapping[int, Kept], goes_on: Callable[[], bool]) -> set[int]:
+    async def _changed(self, kept: Mapping[int, Kept], goes_on: Callable[[], bool]) -> set[int]:
         """Which of them have state records after our last one: somebody else owned them in between."""
         if not kept:
             return set()
         seen: set[int] = set()
         readings = {n: restore.Reading(one.last + 1, _into(seen, n)) for n, one in kept.items()}
-        restore.read(self._plan, readings, goes_on, lambda *_: None)
+        await restore.read(self._world, self._plan, readings, goes_on, lambda *_: None)
         return seen
 
-    def _read(self, fresh: list[int], states: Mapping[int, Partition], goes_on: Callable[[], bool], began: float) -> None:
+    async def _read(self, fresh: list[int], states: Mapping[int, Partition], goes_on: Callable[[], bool], began: float) -> None:
         telemetry = self._telemetry
         if not fresh:
             return
         for number in fresh:
             telemetry.restore_started(number, 0)
         readings = {number: restore.Reading(0, states[number].restore) for number in fresh}
-        counts = restore.read(self._plan, readings, goes_on, lambda n, count, _: telemetry.restore_progress(n, count))
-        seconds = time.perf_counter() - began
+        counts = await restore.read(
+            self._world, self._plan, readings, goes_on, lambda n, count, _: telemetry.restore_progress(n, count)
+        )
+        seconds = self._world.steady() - began
         for number, records in counts.items():
             telemetry.restore_ended(number, records, seconds)
             log.info("partition restored", partition=number, records=records, seconds=round(seconds, 3))
@@ -190,18 +192,18 @@ class Decide:
         while records and not one.closing:
             if records[0].offset < one.applied:
                 raise StateError(f"expected journal offset {one.applied} or later, got {records[0].offset}")
-            began = time.perf_counter()
+            began = self._world.steady()
             decision = partition.decide(records)
-            computed = time.perf_counter() - began
+            computed = self._world.steady() - began
             await self._commit(one, decision, records[: decision.consumed], computed)
             records = records[decision.consumed :]
 
     async def _commit(self, one: JournalPartition, decision: Decision, covered: list[Any], computed: float) -> None:
         if not decision.consumed and not decision.rows:
             raise StateError(f"expected progress in journal partition {one.number}, got an empty decision")
-        began = time.perf_counter()
-        await asyncio.get_running_loop().run_in_executor(self._threads, one.sink.commit, decision)
-        seconds = time.perf_counter() - began
+        began = self._world.steady()
+        await self._world.blocking(partial(one.sink.commit, decision))
+        seconds = self._world.steady() - began
         one.partition.accept(decision)
         one.applied = one.partition.next_offset
         one.decided += 1

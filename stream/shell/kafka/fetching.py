@@ -18,9 +18,8 @@ from aiokafka.structs import OffsetAndMetadata
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-from stream.domain.errors import StateError
 from stream.shell.kafka.failstop import stop
-from stream.shell.kafka.positions import Committed, Span, journal_start, source_start
+from stream.shell.kafka.positions import Bounds, Committed, Placement, Span, starts
 from stream.shell.logs import logger
 
 FETCH_WAIT_MS = 100
@@ -45,13 +44,6 @@ class Desk(Protocol):
     def assigned(self, partitions: set[TP]) -> None: ...
     async def revoke(self) -> Mapping[TP, Committed]: ...
     async def stop(self) -> Mapping[TP, Committed]: ...
-
-
-class Placement(dict[TP, Committed]):
-    """Where every assigned partition was put, and the number that spans of these positions carry."""
-
-    epoch: int = 0
-    lost: Mapping[TP, int] = {}
 
 
 class LeanRecords(fetcher.PartitionRecords):
@@ -160,24 +152,12 @@ class SpanThread(driver.AIOKafkaConsumerThread):
     async def _starts(self, client: Any, assigned: list[Any], journal: Mapping[TP, int]) -> Placement:
         if not assigned:
             return Placement()
-        committed = await client._coordinator.fetch_committed_offsets(assigned)
+        known = await client._coordinator.fetch_committed_offsets(assigned)
         begins = await client.beginning_offsets(assigned)
         ends = await client.end_offsets(assigned)
-        placement, lost = Placement(), {}
-        for client_tp in assigned:
-            tp = TP(client_tp.topic, client_tp.partition)
-            begin, end = begins[client_tp], ends[client_tp]
-            try:
-                if tp in journal:
-                    placement[tp] = Committed(journal_start(journal[tp], begin, end))
-                    continue
-                known = committed.get(client_tp)
-                start, lost[tp] = source_start(known.offset if known else None, begin, end)
-                placement[tp] = Committed(start, known.metadata if known else "")
-            except StateError as error:
-                raise StateError(f"{tp.topic}/{tp.partition}: {error}") from error
-        placement.lost = lost
-        return placement
+        bounds = {TP(tp.topic, tp.partition): Bounds(begins[tp], ends[tp]) for tp in assigned}
+        committed = {TP(tp.topic, tp.partition): Committed(at.offset, at.metadata) for tp, at in known.items()}
+        return starts(bounds, committed, journal)
 
     async def commit_marked(self, positions: Mapping[TP, Committed]) -> bool:
         """Commit positions with their metadata; False when the group would not have them now. In this thread."""

@@ -7,7 +7,6 @@ committed after the acknowledgement, so a crash repeats records and never skips 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Mapping
 
 from faust.types import TP
@@ -19,6 +18,7 @@ from stream.shell.kafka.plan import Plan
 from stream.shell.kafka.positions import Committed, Inbox, Mark, rest
 from stream.shell.kafka.stamping import JournalRecord, Router, Stamper, Tick
 from stream.shell.kafka.telemetry import Telemetry
+from stream.shell.kafka.world import World
 
 AHEAD = 4
 """Chunks of one partition that may wait."""
@@ -49,10 +49,11 @@ class SourcePartition:
 class Ingest:
     """The pump and the source partitions it serves."""
 
-    def __init__(self, plan: Plan, telemetry: Telemetry) -> None:
+    def __init__(self, world: World, plan: Plan, telemetry: Telemetry) -> None:
+        self._world = world
         self._plan = plan
         self._telemetry = telemetry
-        self._journal = Journal(plan)
+        self._journal = Journal(world, plan)
         self._router = Router(plan.partitions)
         self._sources = {source.topic: source for source in plan.sources}
         self._ready = asyncio.Event()
@@ -100,9 +101,9 @@ class Ingest:
             await self._ready.wait()
             async with self._round:
                 self._ready.clear()
-                began = time.perf_counter()
+                began = self._world.steady()
                 await self._write_round()
-                took = time.perf_counter() - began
+                took = self._world.steady() - began
             waiting = sum(len(partition.inbox) for partition in self.partitions.values())
             await asyncio.sleep(rest(took, waiting, self._plan.chunk))
 
@@ -116,10 +117,10 @@ class Ingest:
             reached.append((partition, taken))
             if partition.inbox.waiting:
                 self._ready.set()
-        began = time.perf_counter()
+        began = self._world.steady()
         if parts:
             await self._journal.write(parts)
-        seconds = time.perf_counter() - began
+        seconds = self._world.steady() - began
         for partition, taken in reached:
             partition.reached(taken.next)
             if taken.records:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from aiokafka import AIOKafkaProducer
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from stream.domain.errors import DeliveryError
 from stream.shell.kafka.plan import Plan
 from stream.shell.kafka.stamping import JournalRecord
+from stream.shell.kafka.world import World
 
 BATCH = 262_144
 """Bytes a batch aims at."""
@@ -26,13 +27,14 @@ REQUEST_TIMEOUT_MS = 30_000
 class Journal:
     """The journal as seen by ingest: `write` returns when everything is acknowledged by all in-sync replicas."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, world: World, plan: Plan) -> None:
+        self._world = world
         self._plan = plan
-        self._producer: AIOKafkaProducer | None = None
+        self._producer: Any = None
 
     async def open(self) -> None:
         """Connect."""
-        producer = AIOKafkaProducer(
+        producer = self._world.idempotent(
             **self._plan.aiokafka,
             enable_idempotence=True,
             acks="all",
@@ -91,7 +93,7 @@ class Journal:
 
     def _with(self, record: JournalRecord) -> BatchBuilder:
         assert self._producer is not None
-        batch = self._producer.create_batch()
+        batch: BatchBuilder = self._producer.create_batch()
         key, value, headers = record
         batch.append(timestamp=None, key=key, value=value, headers=headers)
         return batch

@@ -10,12 +10,12 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka import TopicPartition
 from faust.types import TP
 
 from stream.shell.kafka.plan import Plan
 from stream.shell.kafka.positions import Committed
+from stream.shell.kafka.world import World
 
 ByPartition = dict[str, dict[int, int]]
 """Topic to partition to offset."""
@@ -24,7 +24,8 @@ ByPartition = dict[str, dict[int, int]]
 class Offsets:
     """One connection for looking."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, world: World, plan: Plan) -> None:
+        self._world = world
         self._plan = plan
         self._client: Any = None
         self._stable: Any = None
@@ -33,10 +34,10 @@ class Offsets:
 
     async def open(self) -> None:
         """Connect."""
-        plan = self._plan
-        self._client = AIOKafkaConsumer(**plan.aiokafka, enable_auto_commit=False, isolation_level="read_uncommitted")
-        self._stable = AIOKafkaConsumer(**plan.aiokafka, enable_auto_commit=False, isolation_level="read_committed")
-        self._admin = AIOKafkaAdminClient(**plan.aiokafka)
+        plan, world = self._plan, self._world
+        self._client = world.reader(**plan.aiokafka, enable_auto_commit=False, isolation_level="read_uncommitted")
+        self._stable = world.reader(**plan.aiokafka, enable_auto_commit=False, isolation_level="read_committed")
+        self._admin = world.admin(**plan.aiokafka)
         await asyncio.gather(self._client.start(), self._stable.start(), self._admin.start())
 
     async def close(self) -> None:

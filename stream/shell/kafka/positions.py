@@ -10,6 +10,8 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from faust.types import TP
+
 from stream.domain.errors import StateError
 
 METADATA_RECORDED = "r="
@@ -181,5 +183,43 @@ class Committed(NamedTuple):
     metadata: str = ""
 
 
-Positions = Mapping[Any, Committed]
-"""By topic partition."""
+class Bounds(NamedTuple):
+    """First offset that there is, and the next one to be written."""
+
+    begin: int
+    end: int
+
+
+class Placement(dict[TP, Committed]):
+    """Where every assigned partition was put, and the number that spans of these positions carry.
+
+    Attributes:
+        lost: Records that retention took before they were read.
+    """
+
+    epoch: int = 0
+    lost: Mapping[TP, int] = {}
+
+
+def starts(bounds: Mapping[TP, Bounds], committed: Mapping[TP, Committed], journal: Mapping[TP, int]) -> Placement:
+    """Where to read on: the journal at its ledgers' positions, sources at the group's commits.
+
+    Raises StateError when a position does not exist in its topic.
+
+    >>> placement = starts({TP("j", 0): Bounds(0, 9), TP("s", 0): Bounds(3, 9)}, {TP("s", 0): Committed(1)}, {TP("j", 0): 7})
+    >>> placement[TP("j", 0)].offset, placement[TP("s", 0)].offset, placement.lost[TP("s", 0)]
+    (7, 3, 2)
+    """
+    placement, lost = Placement(), {}
+    for tp, (begin, end) in bounds.items():
+        try:
+            if tp in journal:
+                placement[tp] = Committed(journal_start(journal[tp], begin, end))
+                continue
+            known = committed.get(tp)
+            start, lost[tp] = source_start(known.offset if known else None, begin, end)
+            placement[tp] = Committed(start, known.metadata if known else "")
+        except StateError as error:
+            raise StateError(f"{tp.topic}/{tp.partition}: {error}") from error
+    placement.lost = lost
+    return placement

@@ -6,15 +6,14 @@ thread and own event loop, so that the worker's loop keeps its heartbeat.
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
 from stream.domain.errors import StateError
 from stream.shell.kafka.plan import Plan
+from stream.shell.kafka.world import World
 
 FETCH_BYTES = 8 << 20
 STEP_MS = 200
@@ -38,16 +37,14 @@ Progress = Callable[[int, int, int], None]
 """Called with the state partition, the records read so far, and the offsets still to pass."""
 
 
-def read(plan: Plan, readings: Mapping[int, Reading], goes_on: Callable[[], bool], progress: Progress) -> dict[int, int]:
-    """Read these state partitions to their stable ends; how many records each had. In a thread.
+async def read(
+    world: World, plan: Plan, readings: Mapping[int, Reading], goes_on: Callable[[], bool], progress: Progress
+) -> dict[int, int]:
+    """Read these state partitions to their stable ends; how many records each had. In an event loop of its own.
 
     Stops early, with what it has, when ``goes_on`` says no. Raises StateError when an end is not reached.
     """
-    return asyncio.run(_read(plan, readings, goes_on, progress))
-
-
-async def _read(plan: Plan, readings: Mapping[int, Reading], goes_on: Callable[[], bool], progress: Progress) -> dict[int, int]:
-    client = AIOKafkaConsumer(
+    client = world.reader(
         **plan.aiokafka,
         isolation_level="read_committed",
         enable_auto_commit=False,
@@ -58,13 +55,13 @@ async def _read(plan: Plan, readings: Mapping[int, Reading], goes_on: Callable[[
     )
     await client.start()
     try:
-        return await _read_all(client, plan, readings, goes_on, progress)
+        return await _read_all(world, client, plan, readings, goes_on, progress)
     finally:
         await client.stop()
 
 
 async def _read_all(
-    client: Any, plan: Plan, readings: Mapping[int, Reading], goes_on: Callable[[], bool], progress: Progress
+    world: World, client: Any, plan: Plan, readings: Mapping[int, Reading], goes_on: Callable[[], bool], progress: Progress
 ) -> dict[int, int]:
     partitions = {TopicPartition(plan.state, partition): partition for partition in readings}
     client.assign(list(partitions))
@@ -72,7 +69,7 @@ async def _read_all(
     for tp, partition in partitions.items():
         client.seek(tp, readings[partition].start)
     counts = dict.fromkeys(readings, 0)
-    moved = time.monotonic()
+    moved = world.steady()
     left = {tp for tp in partitions if readings[partitions[tp]].start < ends[tp]}
     while left and goes_on():
         found = await client.getmany(*left, timeout_ms=STEP_MS)
@@ -85,8 +82,8 @@ async def _read_all(
         reached = {tp for tp in left if positions[tp] >= ends[tp]}
         left -= reached
         if found or reached:
-            moved = time.monotonic()
-        elif time.monotonic() - moved > PATIENCE:
+            moved = world.steady()
+        elif world.steady() - moved > PATIENCE:
             raise StateError(f"expected {plan.state} to its stable end, got nothing for {PATIENCE:.0f} s")
     return counts
 

@@ -1,21 +1,20 @@
 """One decision, one Kafka transaction: outputs, rows and ledger become visible together, or not at all.
 
 Delivery: exactly once for readers that read committed. The transactional id belongs to the journal partition, so the
-newest owner fences every older one; a fenced or otherwise failed owner ends itself. Used from one thread at a time.
+newest owner fences every older one; a fenced or otherwise failed owner ends itself. Blocks; used from one thread at a time.
 """
 
 from __future__ import annotations
 
-import logging
-import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from confluent_kafka import KafkaError as Failure
-from confluent_kafka import KafkaException, Message, Producer
+from confluent_kafka import KafkaException, Message
 
 from stream.domain.errors import DeliveryError
 from stream.shell.kafka.plan import Decision, Plan
+from stream.shell.kafka.world import World
 from stream.shell.logs import logger
 
 ATTEMPTS = 8
@@ -50,7 +49,10 @@ class Sink:
         last: Offset of the last committed record in the state partition; None before the first.
     """
 
-    def __init__(self, plan: Plan, partition: int, opened: Callable[[int], None], aborted: Callable[[int], None]) -> None:
+    def __init__(
+        self, world: World, plan: Plan, partition: int, opened: Callable[[int], None], aborted: Callable[[int], None]
+    ) -> None:
+        self._world = world
         self._plan = plan
         self._partition = partition
         self._opened = opened
@@ -58,7 +60,7 @@ class Sink:
         self._faults: list[Any] = []
         self._written = -1
         self.last: int | None = None
-        self._producer = Producer(options(plan, partition), logger=logging.getLogger("librdkafka"))
+        self._producer = world.transactional(options(plan, partition))
 
     def fence(self) -> None:
         """Take the partition over: whoever owned it cannot commit any more, what he left open is aborted."""
@@ -79,7 +81,7 @@ class Sink:
             if self._attempt(decision, attempt):
                 self.last = self._written
                 return
-            time.sleep(0.05 * 2**attempt)
+            self._world.sleep(0.05 * 2**attempt)
         raise DeliveryError(f"the transaction of journal partition {self._partition} was aborted {ATTEMPTS} times")
 
     def _attempt(self, decision: Decision, attempt: int) -> bool:
@@ -137,11 +139,11 @@ class Sink:
 
     def _again(self, call: Callable[[], T]) -> T:
         """Repeat a call as long as the client says that this helps, at most as long as a transaction may take."""
-        until = time.monotonic() + self._plan.transaction_timeout
+        until = self._world.steady() + self._plan.transaction_timeout
         while True:
             try:
                 return call()
             except KafkaException as error:
-                if not error.args[0].retriable() or time.monotonic() > until:
+                if not error.args[0].retriable() or self._world.steady() > until:
                     raise
-                time.sleep(0.05)
+                self._world.sleep(0.05)

@@ -7,7 +7,6 @@ doubled ticks, as a woken zombie writes them, do no harm: the largest T per sour
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 
 from aiokafka.errors import KafkaError
@@ -18,6 +17,7 @@ from stream.shell.kafka.plan import Plan, SourceTopic
 from stream.shell.kafka.positions import Committed, Mark
 from stream.shell.kafka.proofs import Quiet, RecordedClock, WallClock, journaled
 from stream.shell.kafka.stamping import Tick
+from stream.shell.kafka.world import World
 from stream.shell.logs import logger
 
 IDLE_RHYTHM = 5
@@ -36,10 +36,10 @@ class SourceClock:
         self.idle = False
         self.time: int | None = None
 
-    def look(self, ends: dict[int, int], committed: dict[int, Committed], begins: dict[int, int]) -> None:
-        """Draw the conclusions of one sample."""
+    def look(self, now: float, ends: dict[int, int], committed: dict[int, Committed], begins: dict[int, int]) -> None:
+        """Draw the conclusions of one sample; ``now`` in seconds of a steady clock."""
         positions = journaled(committed, begins)
-        self.idle = self.quiet.idle(time.monotonic(), positions, ends)
+        self.idle = self.quiet.idle(now, positions, ends)
         if self.source.order is Order.RECORDED:
             nothing = Committed(0)
             self.time = self.recorded.proven({p: Mark.parse(committed.get(p, nothing).metadata) for p in ends})
@@ -55,7 +55,10 @@ class Ticks:
         write: Takes the tick into the next ingest round.
     """
 
-    def __init__(self, plan: Plan, offsets: Offsets, owner: Callable[[], bool], write: Callable[[Tick], None]) -> None:
+    def __init__(
+        self, world: World, plan: Plan, offsets: Offsets, owner: Callable[[], bool], write: Callable[[Tick], None]
+    ) -> None:
+        self._world = world
         self._plan = plan
         self._offsets = offsets
         self._owner = owner
@@ -82,7 +85,7 @@ class Ticks:
 
     async def _sample(self, conclude: bool) -> None:
         """The clock first, then the partitions, then their ends: so the ends are those of this instant or later."""
-        at = time.time_ns() // 1_000_000 - self._plan.tick_margin
+        at = self._world.utc() - self._plan.tick_margin
         tps = await self._offsets.partitions(list(self._clocks))
         ends = await self._offsets.ends(tps)
         for topic, of_topic in ends.items():
@@ -93,10 +96,10 @@ class Ticks:
         behind = [tp for tp in tps if _position(committed, tp.topic, tp.partition) < ends[tp.topic][tp.partition]]
         begins: ByPartition = await self._offsets.begins(behind) if behind else {}
         for topic, clock in self._clocks.items():
-            clock.look(ends.get(topic, {}), committed.get(topic, {}), begins.get(topic, {}))
+            clock.look(self._world.steady(), ends.get(topic, {}), committed.get(topic, {}), begins.get(topic, {}))
 
     def _maybe_write(self) -> None:
-        now = time.monotonic()
+        now = self._world.steady()
         tick = self.tick()
         if now < self._due or tick == self._last or not (tick.clock or tick.idle):
             return

@@ -19,8 +19,8 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
-from stream.shell.kafka.fetching import FRAMEWORK, Desk, Placement, SpanThread
-from stream.shell.kafka.positions import Committed
+from stream.shell.kafka.fetching import FRAMEWORK, Desk, SpanThread
+from stream.shell.kafka.positions import Committed, Placement
 from stream.shell.logs import logger
 
 SCHEME = "kairos"

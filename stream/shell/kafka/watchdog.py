@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -19,6 +18,7 @@ from stream.shell.kafka.failstop import stop
 from stream.shell.kafka.offsets import Offsets
 from stream.shell.kafka.plan import Plan
 from stream.shell.kafka.telemetry import Telemetry
+from stream.shell.kafka.world import World
 
 RHYTHM = 2.0
 HEARTBEAT = 0.25
@@ -73,12 +73,14 @@ class Watchdog:
 
     def __init__(
         self,
+        world: World,
         plan: Plan,
         offsets: Offsets,
         telemetry: Telemetry,
         progress: Callable[[], Mapping[TP, Moved]],
         logical: Callable[[str], str],
     ) -> None:
+        self._world = world
         self._offsets = offsets
         self._telemetry = telemetry
         self._progress = progress
@@ -99,7 +101,7 @@ class Watchdog:
         ends = flat(await self._offsets.ends(progress))
         for tp, moved in progress.items():
             self._telemetry.lag(self._logical(tp.topic), tp.partition, max(0, ends[tp] - moved.position))
-        stuck = self._watch.stuck(time.monotonic(), progress, ends)
+        stuck = self._watch.stuck(self._world.steady(), progress, ends)
         if stuck:
             # behind an open transaction nobody can read: that is waiting, not being stuck
             stable = flat(await self._offsets.stable_ends(stuck))
@@ -120,21 +122,24 @@ class Heartbeat:
     A loop that hangs (an endless computation) cannot watch itself: the guard is a thread.
     """
 
-    def __init__(self, stuck_after: float, telemetry: Telemetry, buffered: Callable[[], Mapping[str, int]]) -> None:
+    def __init__(
+        self, world: World, stuck_after: float, telemetry: Telemetry, buffered: Callable[[], Mapping[str, int]]
+    ) -> None:
+        self._world = world
         self._stuck_after = stuck_after
         self._telemetry = telemetry
         self._buffered = buffered
-        self._beat = time.monotonic()
+        self._beat = self._world.steady()
         self._over = threading.Event()
 
     async def run(self) -> None:
         """Beat for ever."""
-        threading.Thread(target=self._guard, name="heartbeat-guard", daemon=True).start()
+        self._world.guard(self._guard)
         try:
             while True:
-                asked = time.monotonic()
+                asked = self._world.steady()
                 await asyncio.sleep(HEARTBEAT)
-                self._beat = time.monotonic()
+                self._beat = self._world.steady()
                 self._telemetry.loop_lag(max(0.0, self._beat - asked - HEARTBEAT))
                 for stage, records in self._buffered().items():
                     self._telemetry.buffered(stage, records)

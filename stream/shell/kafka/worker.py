@@ -14,14 +14,14 @@ from faust.types import TP
 
 from stream.shell.kafka.decide import Decide
 from stream.shell.kafka.failstop import ended, guarded, stop
-from stream.shell.kafka.fetching import Placement
 from stream.shell.kafka.ingest import Ingest
 from stream.shell.kafka.offsets import Offsets
 from stream.shell.kafka.plan import PartitionFactory, Plan
-from stream.shell.kafka.positions import Committed, Inbox
+from stream.shell.kafka.positions import Committed, Inbox, Placement
 from stream.shell.kafka.telemetry import Telemetry
 from stream.shell.kafka.ticks import Ticks
 from stream.shell.kafka.watchdog import Heartbeat, Moved, Watchdog
+from stream.shell.kafka.world import World
 from stream.shell.logs import logger
 
 log = logger(__name__)
@@ -31,12 +31,13 @@ NOBODY: frozenset[TP] = frozenset()
 class Worker:
     """Ties ingest, decide and ticks to the assignment. The consumer and the agents call it; it knows no agent."""
 
-    def __init__(self, plan: Plan, factory: PartitionFactory, telemetry: Telemetry) -> None:
+    def __init__(self, world: World, plan: Plan, factory: PartitionFactory, telemetry: Telemetry) -> None:
+        self._world = world
         self._plan = plan
         self._telemetry = telemetry
-        self._offsets = Offsets(plan)
-        self.ingest = Ingest(plan, telemetry)
-        self.decide = Decide(plan, factory, telemetry)
+        self._offsets = Offsets(world, plan)
+        self.ingest = Ingest(world, plan, telemetry)
+        self.decide = Decide(world, plan, factory, telemetry)
         self._tasks: list[asyncio.Task[None]] = []
         self._opening: asyncio.Future[Any] | None = None
         self._epoch = 0
@@ -55,12 +56,12 @@ class Worker:
         """Connect, and begin what does not depend on an assignment."""
         self._telemetry.state("starting")
         await asyncio.gather(self.ingest.start(), self._offsets.open())
-        ticks = Ticks(self._plan, self._offsets, self._owns_ticks, self.ingest.tick)
-        watchdog = Watchdog(self._plan, self._offsets, self._telemetry, self._moving, self._logical)
+        ticks = Ticks(self._world, self._plan, self._offsets, self._owns_ticks, self.ingest.tick)
+        watchdog = Watchdog(self._world, self._plan, self._offsets, self._telemetry, self._moving, self._logical)
         self._tasks = [
             guarded(ticks.run(), "ticks"),
             guarded(watchdog.run(), "watchdog"),
-            guarded(Heartbeat(self._plan.stuck_after, self._telemetry, self._buffered).run(), "heartbeat"),
+            guarded(Heartbeat(self._world, self._plan.stuck_after, self._telemetry, self._buffered).run(), "heartbeat"),
         ]
 
     def assigned(self, partitions: set[TP]) -> None:
