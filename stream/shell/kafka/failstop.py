@@ -38,12 +38,13 @@ def stop(message: str, error: BaseException | None = None, **fields: Any) -> NoR
 
 
 def guarded(work: Coroutine[Any, Any, None], what: str) -> asyncio.Task[None]:
-    """Run a background task whose unexpected end is the end of the worker; cancelling it is no unexpected end."""
+    """Run a background task whose unexpected end is the end of the worker; cancelling it is no unexpected end,
+    nor is being thrown away."""
 
     async def watch() -> None:
         try:
             await work
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, GeneratorExit):
             raise
         except BaseException as error:
             stop("a background task failed", error, stage=what)

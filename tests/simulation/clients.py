@@ -1,0 +1,306 @@
+"""The clients that a worker uses, on the simulated broker: librdkafka's transactional producer, aiokafka's others.
+
+Rule: they answer what the real ones answer, errors included, as far as the worker uses them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, NamedTuple
+
+from aiokafka import TopicPartition
+from aiokafka.errors import RequestTimedOutError
+from aiokafka.structs import OffsetAndMetadata
+from confluent_kafka import KafkaError, KafkaException
+from faust.types import TP
+
+from tests.simulation.broker import Entry, Fenced, Log
+from tests.simulation.loop import suspended
+from tests.simulation.network import Connection, Network
+
+FENCED = KafkaError(KafkaError._FENCED, "another producer has this transactional id", True, False, False)
+FAILED = KafkaError(KafkaError._MSG_TIMED_OUT, "not delivered", False, False, True)
+ABORTABLE = KafkaError(KafkaError.INVALID_TXN_STATE, "to be aborted", False, False, True)
+SLOW = KafkaError(KafkaError._TIMED_OUT, "no answer yet", False, True, False)
+BATCH = 4
+"""Records of a batch: few, so that several are on the way at once."""
+STEP = 0.5
+"""Seconds between two looks of a reader when nothing is new."""
+
+
+class Written(NamedTuple):
+    """A delivered message, as a delivery report names it."""
+
+    at: int
+
+    def offset(self) -> int:
+        return self.at
+
+
+class Transactional:
+    """Librdkafka's producer with a transactional id. Blocks, so it lives in simulated threads."""
+
+    def __init__(self, network: Network, options: dict[str, Any]) -> None:
+        self._network = network
+        self._main = network.connection()
+        self._nodes: dict[Log, Connection] = {}
+        self._state = network.broker.coordinator(options["transactional.id"])
+        self._timeout = options["transaction.timeout.ms"] / 1000
+        self._epoch = -1
+        self._waiting: dict[Log, list[tuple[tuple[Any, ...], Callable[..., None]]]] = {}
+        self._fatal = False
+        self._committing = False
+
+    def list_topics(self, timeout: float) -> None:
+        """Metadata, of which nothing is used."""
+        self._wait(self._main.ask(lambda: None))
+
+    def init_transactions(self, timeout: float) -> None:
+        """Take the id over."""
+        self._epoch = self._wait(self._main.ask(self._state.init))
+        self._settled()
+
+    def begin_transaction(self) -> None:
+        """Begin; nothing is asked of the broker."""
+        self._living()
+        self._waiting = {}
+        self._committing = False
+
+    def produce(
+        self, topic: str, value: Any, key: Any, partition: int, headers: Any = (), on_delivery: Callable[..., None] | None = None
+    ) -> None:
+        """Queue a record."""
+        log = self._network.broker.log(topic, partition)
+        self._waiting.setdefault(log, []).append(((key, value, list(headers or ())), on_delivery or _nobody))
+
+    def produce_batch(self, topic: str, rows: list[dict[str, Any]], partition: int, on_delivery: Callable[..., None]) -> int:
+        """Queue records with callbacks of their own, or the common one."""
+        for row in rows:
+            self.produce(topic, row["value"], row["key"], partition, (), row.get("callback", on_delivery))
+        return len(rows)
+
+    def flush(self, timeout: float) -> int:
+        """Send what is queued, batch by batch, and wait for the acknowledgements; how many are missing then."""
+        self._living()
+        trouble, waiting, self._waiting = self._network.trouble, self._waiting, {}
+        for log, queued in waiting.items():
+            node = self._nodes.setdefault(log, self._network.connection())
+            for first in range(0, len(queued), BATCH):
+                batch = queued[first : first + BATCH]
+                if trouble.take("refuse"):
+                    for _, report in batch:
+                        report(FAILED, None)
+                    return 0
+                records = [record for record, _ in batch]
+                ask = node.ask(lambda log=log, records=records: self._write(log, records), acknowledged=True)  # type: ignore[misc]
+                for offset, (_, report) in zip(self._wait(ask), batch, strict=True):
+                    report(None, Written(offset))
+        return 0
+
+    def commit_transaction(self, timeout: float) -> None:
+        """Commit. Asked again after it took too long, it goes on with the same commit."""
+        self._living()
+        trouble = self._network.trouble
+        if trouble.take("unknown"):
+            self._wait(self._main.ask(lambda: self._state.end(self._epoch, True)))
+            raise KafkaException(KafkaError(KafkaError._STATE, "who knows", False, False, False))
+        if not self._committing and trouble.take("refuse"):
+            raise KafkaException(ABORTABLE)
+        self._committing = True
+        if trouble.take("slow_commits"):
+            if self._network.broker.random.random() < 0.5:
+                self._wait(self._main.ask(lambda: self._state.end(self._epoch, True)))
+            raise KafkaException(SLOW)
+        self._wait(self._main.ask(lambda: self._state.end(self._epoch, True), acknowledged=True))
+        self._settled()
+
+    def abort_transaction(self, timeout: float) -> None:
+        """Abort."""
+        self._living()
+        self._waiting = {}
+        self._wait(self._main.ask(lambda: self._state.end(self._epoch, False)))
+        self._settled()
+
+    def close(self) -> None:
+        """Disconnect; what is open stays open."""
+        self._fatal = True
+
+    def _write(self, log: Log, records: list[tuple[Any, ...]]) -> list[int]:
+        return self._state.write(self._epoch, self._timeout, log, records)
+
+    def _settled(self) -> None:
+        """Until the markers of the last transaction are written: nothing may begin before."""
+        ending = self._state.ending
+        if ending is not None and not ending.done():
+            self._wait(asyncio.wait([ending]))
+
+    def _living(self) -> None:
+        if self._fatal:
+            raise KafkaException(FENCED)
+
+    def _wait(self, what: Coroutine[Any, Any, Any]) -> Any:
+        try:
+            return suspended(what)
+        except Fenced as error:
+            self._fatal = True
+            raise KafkaException(FENCED) from error
+
+
+def _nobody(fault: Any, message: Any) -> None: ...
+
+
+class Batch:
+    """Records that go to a partition together."""
+
+    def __init__(self) -> None:
+        self.records: list[tuple[Any, ...]] = []
+
+    def append(self, timestamp: Any, key: Any, value: Any, headers: Any) -> Any:
+        """Add one; None when it is full."""
+        if len(self.records) >= BATCH:
+            return None
+        self.records.append((key, value, list(headers)))
+        return len(self.records)
+
+    def size(self) -> int:
+        """Bytes, roughly."""
+        return sum(len(value or b"") + 100 for _, value, _ in self.records)
+
+    def close(self) -> None:
+        """Nothing is added any more."""
+
+
+class Idempotent:
+    """Aiokafka's producer with idempotence: batches of a partition in order, each once."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._nodes: dict[Log, Connection] = {}
+
+    async def start(self) -> None:
+        """Connect."""
+        await self._network.connection().ask(lambda: None)
+
+    async def stop(self) -> None:
+        """Disconnect."""
+
+    def create_batch(self) -> Batch:
+        """An empty batch."""
+        return Batch()
+
+    async def send_batch(self, batch: Batch, topic: str, partition: int) -> asyncio.Future[Any]:
+        """Hand a batch over; the future is its acknowledgement."""
+        return asyncio.ensure_future(self._send(batch.records, self._network.broker.log(topic, partition)))
+
+    async def _send(self, records: Sequence[tuple[Any, ...]], log: Log) -> None:
+        node = self._nodes.setdefault(log, self._network.connection())
+        if self._network.trouble.take("unknown"):
+            if self._network.broker.random.random() < 0.5:
+                await node.ask(lambda: [log.append(*record) for record in records])
+            # later batches would leave a gap in the sequence, which the broker refuses
+            node.cut()
+            raise RequestTimedOutError
+        await node.ask(lambda: [log.append(*record) for record in records], acknowledged=True)
+
+
+class Reader:
+    """Aiokafka's consumer without a group."""
+
+    def __init__(self, network: Network, committed: bool) -> None:
+        self._network, self._committed = network, committed
+        self._connection = network.connection()
+        self._at: dict[Any, int] = {}
+
+    async def start(self) -> None:
+        """Connect."""
+        await self._connection.ask(lambda: None)
+
+    async def stop(self) -> None:
+        """Disconnect."""
+
+    def assign(self, tps: list[Any]) -> None:
+        """Read these."""
+        self._at = dict.fromkeys(tps, 0)
+
+    def seek(self, tp: Any, offset: int) -> None:
+        """Read on from here."""
+        self._at[tp] = offset
+
+    async def position(self, tp: Any) -> int:
+        """The next offset to read."""
+        return self._at[tp]
+
+    async def end_offsets(self, tps: Any) -> dict[Any, int]:
+        """High watermarks, or stable ends for a reader of committed records."""
+        asked = list(tps)
+        return await self._connection.ask(lambda: {tp: self._end(self._log(tp)) for tp in asked})  # type: ignore[no-any-return]
+
+    async def beginning_offsets(self, tps: Any) -> dict[Any, int]:
+        """What retention has left."""
+        asked = list(tps)
+        return await self._connection.ask(lambda: {tp: self._log(tp).begin for tp in asked})  # type: ignore[no-any-return]
+
+    async def getmany(self, *tps: Any, timeout_ms: int = 0) -> dict[Any, list[Entry]]:
+        """What there is; waits when there is nothing."""
+        deadline = self._network.broker.loop.time() + timeout_ms / 1000
+        while True:
+            news = self._network.broker.news()
+            found = await self._connection.ask(lambda: {tp: self._fetched(tp) for tp in tps})
+            moved = False
+            records = {}
+            for tp, (some, position) in found.items():
+                moved |= position != self._at[tp]
+                self._at[tp] = position
+                if some:
+                    records[tp] = some
+            left = deadline - self._network.broker.loop.time()
+            if moved or left <= 0:
+                return records
+            await asyncio.wait([news], timeout=left)
+
+    def _fetched(self, tp: Any) -> tuple[list[Entry], int]:
+        log = self._log(tp)
+        return log.read(max(self._at[tp], log.begin), 50, self._committed)
+
+    def _log(self, tp: Any) -> Log:
+        return self._network.broker.log(tp.topic, tp.partition)
+
+    def _end(self, log: Log) -> int:
+        return log.stable if self._committed else log.end
+
+
+class Admin:
+    """Aiokafka's admin client."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._connection = network.connection()
+
+    async def start(self) -> None:
+        """Connect."""
+
+    async def close(self) -> None:
+        """Disconnect."""
+
+    async def describe_topics(self, topics: list[str]) -> Any:
+        """Partitions of topics; whoever is blind learns nothing for a while."""
+        loop = self._network.broker.loop
+        await asyncio.sleep(max(0.0, self._network.trouble.blind - loop.time()))
+        return await self._connection.ask(lambda: [self._described(topic) for topic in topics])
+
+    def _described(self, topic: str) -> dict[str, Any]:
+        return {"topic": topic, "partitions": [{"partition": n} for n in range(len(self._network.broker.topics[topic]))]}
+
+    async def find_coordinator(self, group: str) -> int:
+        """The only node."""
+        return 1
+
+    async def list_consumer_group_offsets(self, group: str, coordinator: int) -> dict[Any, OffsetAndMetadata]:
+        """Committed positions."""
+        offsets = self._network.group.offsets
+        return await self._connection.ask(lambda: {_client(tp): OffsetAndMetadata(*at) for tp, at in offsets.items()})  # type: ignore[no-any-return]
+
+
+def _client(tp: TP) -> TopicPartition:
+    return TopicPartition(tp.topic, tp.partition)

@@ -1,0 +1,185 @@
+"""What goes wrong, one method a kind. Each says in `seen` that it did happen, which a planned one need not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from stream.domain.days import HOUR, MINUTE
+from stream.engine.engine import TICK
+from stream.shell.kafka.topics import JOURNAL, STATE
+from tests.simulation.scenario import Fault
+from tests.simulation.broker import Log
+
+if TYPE_CHECKING:
+    from tests.simulation.cluster import Run, Slot
+
+
+class Faults:
+    """Does to a run what its scenario says."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def happen(self, fault: Fault) -> None:
+        """This, now; nothing any more once the run is healed."""
+        if self._run.healed:
+            return
+        getattr(self, f"_{fault.kind}")(fault)
+
+    def _saw(self, what: str) -> None:
+        self._run.seen[what] += 1
+
+    def _victim(self, fault: Fault) -> Any:
+        """A worker that lives; None when there is none."""
+        alive = [slot for slot in self._run.slots if slot.process is not None and slot.process.runs]
+        return alive[int(fault.draw * len(alive))] if alive else None
+
+    def _later(self, seconds: float, work: Any, *args: Any) -> None:
+        self._run.loop.call_later(seconds, work, *args)
+
+    # Workers
+
+    def _kill(self, fault: Fault) -> None:
+        if (slot := self._victim(fault)) is not None:
+            busy = any(state.open is not None for name, state in self._run.broker.coordinators.items() if name.startswith("kairos"))
+            self._saw("kill -9" + (" while a transaction is open" if busy else ""))
+            slot.process.end(-9)
+
+    def _kill_open(self, fault: Fault) -> None:
+        if (slot := self._victim(fault)) is not None:
+            slot.network.trouble.kill_open = True
+
+    def _stop(self, fault: Fault) -> None:
+        if (slot := self._victim(fault)) is not None:
+            self._saw("clean stop")
+            slot.member.end()
+
+    def _join(self, fault: Fault) -> None:
+        from tests.simulation.cluster import Slot
+
+        if len(self._run.slots) < 4:
+            self._saw("worker joined")
+            self._run.slots.append(Slot(f"w{len(self._run.slots)}"))
+
+    def _leave(self, fault: Fault) -> None:
+        wanted = [slot for slot in self._run.slots if slot.wanted]
+        if len(wanted) > 1:
+            self._saw("worker left for good")
+            wanted[-1].wanted = False
+            if wanted[-1].member is not None:
+                wanted[-1].member.end()
+
+    def _pause(self, fault: Fault) -> None:
+        self._freeze(fault, 0.3 + 2 * fault.draw, "pause")
+
+    def _zombie(self, fault: Fault) -> None:
+        self._freeze(fault, 4.0 + 4 * fault.draw, "zombie: paused beyond the session")
+
+    def _freeze(self, fault: Fault, seconds: float, what: str) -> None:
+        slot: Slot | None = self._victim(fault)
+        if slot is not None and slot.process is not None:
+            self._saw(what)
+            slot.process.paused = True
+            self._later(seconds, setattr, slot.process, "paused", False)
+
+    # The broker as one worker sees it
+
+    def _stall(self, fault: Fault) -> None:
+        if (slot := self._victim(fault)) is not None:
+            self._saw("produce stall")
+            slot.network.trouble.stalled = self._run.loop.time() + 0.5 + 3 * fault.draw
+
+    def _refuse(self, fault: Fault) -> None:
+        if (slot := self._victim(fault)) is not None:
+            self._saw("produce error, to be aborted")
+            slot.network.trouble.refuse = 1 + int(3 * fault.draw)
+
+    def _unknown(self, fault: Fault) -> None:
+        if (slot := self._victim(fault)) is not None:
+            self._saw("produce error of unknown outcome")
+            slot.network.trouble.unknown = 1
+
+    def _slow_commits(self, fault: Fault) -> None:
+        if (slot := self._victim(fault)) is not None:
+            self._saw("commit asked again")
+            slot.network.trouble.slow_commits = 1 + int(3 * fault.draw)
+
+    def _blind(self, fault: Fault) -> None:
+        self._saw("ticks held back")
+        for slot in self._run.slots:
+            if slot.network is not None:
+                slot.network.trouble.blind = self._run.loop.time() + 1 + 4 * fault.draw
+
+    def _drop(self, fault: Fault) -> None:
+        self._run.drop += 1
+
+    # The topics
+
+    def _clean(self, fault: Fault) -> None:
+        self._saw("log cleaner")
+        for log in self._run.broker.topics[STATE]:
+            log.clean()
+
+    def _retain(self, fault: Fault) -> None:
+        """What is decided, or committed at its source, may go."""
+        self._saw("retention")
+        run = self._run
+        for number, log in enumerate(run.broker.topics[JOURNAL]):
+            ledger: Any = run.ledger(number)
+            if ledger is not None:
+                log.delete_before(ledger["next"])
+        for tp, at in run.group.offsets.items():
+            if tp.topic != JOURNAL:
+                run.broker.log(*tp).delete_before(at.offset)
+
+    def _grow(self, fault: Fault) -> None:
+        self._saw("new source partition")
+        run = self._run
+        log = run.broker.log("in.app", 0)
+        run.broker.topics["in.app"].append(Log(run.utc, log._changed))
+        run.group.rebalance()
+
+    def _old_tick(self, fault: Fault) -> None:
+        """A zombie writes a tick of a while ago once more."""
+        for log in self._run.broker.topics[JOURNAL]:
+            ticks = [entry for entry in log.history if any(name == TICK for name, _ in entry.headers)]
+            if ticks:
+                self._saw("tick doubled")
+                old = ticks[int(fault.draw * len(ticks))]
+                log.append(old.key, old.value, old.headers)
+
+    # What the bank sends, and when
+
+    def _late(self, fault: Fault) -> None:
+        self._saw("burst of late events")
+        for _ in range(8):
+            self._run.bank.event(int((2 + 40 * fault.draw) * HOUR))
+
+    def _retries(self, fault: Fault) -> None:
+        self._saw("burst of retries, out of order")
+        for _ in range(8):
+            self._run.bank.retry()
+
+    def _poison(self, fault: Fault) -> None:
+        self._saw("burst of poison")
+        for _ in range(8):
+            self._run.bank.poison()
+
+    def _jump(self, fault: Fault) -> None:
+        self._saw("clock jumps ahead")
+        self._run.jumped += int((1 + 30 * fault.draw) * HOUR)
+
+    def _jump_back(self, fault: Fault) -> None:
+        self._saw("clock jumps back")
+        self._run.backwards = True
+        self._run.jumped -= int((1 + 50 * fault.draw) * MINUTE)
+
+    def _swap(self, fault: Fault) -> None:
+        """Another pack: worker after worker ends and comes back with it."""
+        self._saw("pack swapped")
+        run = self._run
+        run.swapped = True
+        run.pack = "e" if run.pack == "d" else "d"
+        for place, slot in enumerate(run.slots):
+            if slot.member is not None:
+                self._later(place * 1.0, slot.member.end)

@@ -1,0 +1,75 @@
+"""What a seed stands for: how many events, which faults and when. Plain data, so that a failing one can be shrunk.
+
+Rule: every fault carries numbers of its own, so that taking one away leaves the others as they are.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import NamedTuple
+
+SECONDS = 24.0
+"""Virtual seconds in which events come and faults happen; then everything is healed."""
+LEAST_EVENTS = 200
+LEAST_FAULTS = 5
+MOST_FAULTS = 9
+WEIGHTS = {
+    "kill": 6,
+    "kill_open": 4,
+    "stop": 2,
+    "join": 2,
+    "leave": 1,
+    "pause": 2,
+    "zombie": 4,
+    "stall": 2,
+    "refuse": 2,
+    "unknown": 2,
+    "slow_commits": 2,
+    "drop": 2,
+    "late": 2,
+    "retries": 2,
+    "poison": 1,
+    "clean": 3,
+    "retain": 2,
+    "jump": 2,
+    "jump_back": 1,
+    "swap": 2,
+    "blind": 2,
+    "old_tick": 2,
+    "grow": 1,
+}
+"""The faults and how often each is drawn; `faults.Faults` has a method of each name."""
+
+
+class Fault(NamedTuple):
+    """One thing that goes wrong.
+
+    Attributes:
+        at: Virtual seconds.
+        steps: So many callbacks later, which makes it hit any await.
+        draw: 0 to 1; decides whom and how much.
+    """
+
+    kind: str
+    at: float
+    steps: int
+    draw: float
+
+
+class Scenario(NamedTuple):
+    """One run."""
+
+    seed: int
+    events: int
+    static: bool
+    workers: int
+    faults: tuple[Fault, ...]
+
+
+def planned(seed: int) -> Scenario:
+    """The scenario of a seed."""
+    random = Random(f"plan {seed}")
+    kinds = random.choices(tuple(WEIGHTS), tuple(WEIGHTS.values()), k=random.randint(LEAST_FAULTS, MOST_FAULTS))
+    faults = [Fault(kind, random.uniform(1.5, SECONDS), random.randrange(40), random.random()) for kind in kinds]
+    events = LEAST_EVENTS + random.randrange(40)
+    return Scenario(seed, events, random.random() < 0.5, random.choice((1, 2, 2, 3)), tuple(sorted(faults, key=lambda f: f.at)))
