@@ -199,12 +199,17 @@ class Coordinator:
 
 
 class Broker:
-    """All topics, transactions and the group's offsets."""
+    """All topics and transactions.
+
+    Attributes:
+        coordinating: Until this moment the transaction coordinator lets everything wait, in the order it comes.
+    """
 
     def __init__(self, loop: Loop, random: Random, utc: Callable[[], int]) -> None:
         self.loop, self.random, self.utc = loop, random, utc
         self.topics: dict[str, list[Log]] = {}
         self.coordinators: dict[str, Coordinator] = {}
+        self.coordinating = 0.0
         self._waiting: list[asyncio.Future[None]] = []
 
     def create(self, topic: str, partitions: int, watched: bool = False) -> None:

@@ -58,7 +58,7 @@ class Transactional:
 
     def init_transactions(self, timeout: float) -> None:
         """Take the id over."""
-        self._epoch = self._wait(self._main.ask(self._state.init))
+        self._epoch = self._wait(self._main.ask(self._state.init, coordinator=True))
         self._settled()
 
     def begin_transaction(self) -> None:
@@ -90,7 +90,7 @@ class Transactional:
                 batch = queued[first : first + BATCH]
                 if trouble.take("refuse"):
                     for _, report in batch:
-                        report(FAILED, None)
+                        report(FAILED, Written(-1001))
                     return 0
                 records = [record for record, _ in batch]
                 ask = node.ask(lambda log=log, records=records: self._write(log, records), acknowledged=True)  # type: ignore[misc]
@@ -103,23 +103,23 @@ class Transactional:
         self._living()
         trouble = self._network.trouble
         if trouble.take("unknown"):
-            self._wait(self._main.ask(lambda: self._state.end(self._epoch, True)))
+            self._wait(self._main.ask(lambda: self._state.end(self._epoch, True), coordinator=True))
             raise KafkaException(KafkaError(KafkaError._STATE, "who knows", False, False, False))
         if not self._committing and trouble.take("refuse"):
             raise KafkaException(ABORTABLE)
         self._committing = True
         if trouble.take("slow_commits"):
             if self._network.broker.random.random() < 0.5:
-                self._wait(self._main.ask(lambda: self._state.end(self._epoch, True)))
+                self._wait(self._main.ask(lambda: self._state.end(self._epoch, True), coordinator=True))
             raise KafkaException(SLOW)
-        self._wait(self._main.ask(lambda: self._state.end(self._epoch, True), acknowledged=True))
+        self._wait(self._main.ask(lambda: self._state.end(self._epoch, True), acknowledged=True, coordinator=True))
         self._settled()
 
     def abort_transaction(self, timeout: float) -> None:
         """Abort."""
         self._living()
         self._waiting = {}
-        self._wait(self._main.ask(lambda: self._state.end(self._epoch, False)))
+        self._wait(self._main.ask(lambda: self._state.end(self._epoch, False), coordinator=True))
         self._settled()
 
     def close(self) -> None:

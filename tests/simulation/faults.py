@@ -89,10 +89,21 @@ class Faults:
             self._saw("produce stall")
             slot.network.trouble.stalled = self._run.loop.time() + 0.5 + 3 * fault.draw
 
+    def _coordinator(self, fault: Fault) -> None:
+        """The transaction coordinator is slow, and a worker dies that waits for it: its commit comes after its death."""
+        self._saw("commit delivered late")
+        run = self._run
+        for _ in range(10):
+            run.bank.send()
+        # some chunks of the burst are on their way by then
+        self._later(0.008, setattr, run.broker, "coordinating", run.loop.time() + 2.0 + 3 * fault.draw)
+        self._later(0.8, self._kill, fault)
+
     def _refuse(self, fault: Fault) -> None:
-        if (slot := self._victim(fault)) is not None:
-            self._saw("produce error, to be aborted")
-            slot.network.trouble.refuse = 1 + int(3 * fault.draw)
+        self._saw("produce error, to be aborted")
+        for slot in self._run.slots:
+            if slot.network is not None:
+                slot.network.trouble.refuse = 1 + int(3 * fault.draw)
 
     def _unknown(self, fault: Fault) -> None:
         if (slot := self._victim(fault)) is not None:

@@ -8,6 +8,7 @@ and of the broker's delays.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import heapq
 from collections import deque
@@ -146,6 +147,13 @@ class Loop(asyncio.AbstractEventLoop):
             return task.result()
         finally:
             asyncio._set_running_loop(None)
+            self._throw_away()
+
+    def _throw_away(self) -> None:
+        """Close what was under way in processes that were killed: they would do so themselves, at any later moment."""
+        for task in asyncio.all_tasks(self):
+            with contextlib.suppress(Exception):
+                task.get_coro().close()  # type: ignore[union-attr]
 
     def _step(self) -> None:
         while self._after and self._after[0][0] <= self.steps:

@@ -66,29 +66,40 @@ class Connection:
         """Nothing arrives any more, not even what is on its way."""
         self._cut = True
 
-    async def ask(self, work: Callable[[], Any], acknowledged: bool = False) -> Any:
-        """Let the broker do this; its answer. ``acknowledged``: a write, which the broker may be slow to confirm."""
+    async def ask(self, work: Callable[[], Any], acknowledged: bool = False, coordinator: bool = False) -> Any:
+        """Let the broker do this; its answer.
+
+        Args:
+            acknowledged: A write, which the broker may be slow to confirm.
+            coordinator: The transaction coordinator's work, which may wait in its queue.
+        """
         broker = self._network.broker
         loop, random = broker.loop, broker.random
         answer = loop.create_future()
         self._last = max(self._last, loop.time() + random.random() * SLOWEST)
-        loop.call_at(self._last, self._arrived, work, answer, acknowledged, context=OUTSIDE)
+        loop.call_at(self._last, self._arrived, work, answer, acknowledged, coordinator, context=OUTSIDE)
         return await answer
 
-    def _arrived(self, work: Callable[[], Any], answer: asyncio.Future[Any], acknowledged: bool) -> None:
-        network, loop = self._network, self._network.broker.loop
-        random = network.broker.random
-        if network.process.code is not None and random.random() < 0.5:
+    def _arrived(self, work: Callable[[], Any], answer: asyncio.Future[Any], acknowledged: bool, coordinator: bool) -> None:
+        network, broker = self._network, self._network.broker
+        if network.process.code is not None and broker.random.random() < 0.5:
             self._cut = True  # it had not left the host when the process died, nor had what came after it
         if self._cut:
             return
+        if coordinator and broker.coordinating > broker.loop.time():
+            broker.loop.call_at(broker.coordinating, self._done, work, answer, acknowledged)
+        else:
+            self._done(work, answer, acknowledged)
+
+    def _done(self, work: Callable[[], Any], answer: asyncio.Future[Any], acknowledged: bool) -> None:
+        loop = self._network.broker.loop
         try:
             came, error = work(), None
         except Exception as fault:
             came, error = None, fault
-        back = random.random() * SLOWEST
+        back = self._network.broker.random.random() * SLOWEST
         if acknowledged:
-            back += max(0.0, network.trouble.stalled - loop.time())
+            back += max(0.0, self._network.trouble.stalled - loop.time())
         if isinstance(came, asyncio.Future):
             came.add_done_callback(lambda done: loop.call_later(back, _settle, answer, done.result(), None))
         else:
