@@ -27,6 +27,8 @@ BAD = (
     b'{"specversion":"1.0","id":"Z","source":"core","type":"txn.entry.posted.v1","subject":"C5","time":"2026-01-05T00:00:00Z",'
     b'"data":{"account_ref":"A1","amount":{"amount":"1e99","ccy":"CNY"},"credit_debit_indicator":"CRDT"}}',
 )
+RETRIED = 40
+"""A retry is of one of the last so many: some three of each customer, of which the engine knows more."""
 OPEN = (0.3, 2.5)
 """Seconds that a transaction of the account system lasts."""
 
@@ -108,9 +110,9 @@ class Bank:
         self._write(made.topic, subject.encode(), line)
 
     def retry(self) -> None:
-        """A record once more, as a producer does that has heard no acknowledgement; or much later."""
+        """A record once more, as a producer does that has heard no acknowledgement; within the engine's horizon."""
         self.retried += 1
-        self._write(*self._random.choice(self._lines))
+        self._write(*self._random.choice(self._lines[-RETRIED:]))
 
     def poison(self) -> None:
         """A bad line, or an event from the future."""

@@ -18,7 +18,7 @@ MARKER_DELAY = 0.004
 """Seconds that a transaction's markers may take until they are in all of its partitions."""
 
 
-class Fenced(Exception):
+class FencedError(Exception):
     """The producer's epoch is not the newest of its transactional id."""
 
 
@@ -169,7 +169,7 @@ class Coordinator:
 
     def _check(self, epoch: int) -> None:
         if epoch != self.epoch:
-            raise Fenced
+            raise FencedError
 
     def _expire(self, transaction: Transaction) -> None:
         if self.open is transaction:

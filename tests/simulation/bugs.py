@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
-
 from stream.domain.events import Order
 from stream.engine import partition as engine
 from stream.engine import payload
@@ -81,12 +80,12 @@ def _resumed_at_the_groups_offset() -> Any:
 def _overlay_applied_before_the_commit() -> Any:
     """An aborted chunk is decided again on rows that it has changed already."""
 
-    class Again(Exception):
+    class AgainError(Exception):
         pass
 
     def commit(self: Any, decision: Any) -> None:
         if not self._attempt(decision, 0):
-            raise Again
+            raise AgainError
         self.last = self._written
 
     plain = Decide._commit
@@ -95,7 +94,7 @@ def _overlay_applied_before_the_commit() -> Any:
         one.partition.accept(decision)
         try:
             await plain(self, one, decision, covered, computed)
-        except Again:
+        except AgainError:
             if covered:
                 await _commit(self, one, one.partition.decide(covered), covered, computed)
 

@@ -15,7 +15,7 @@ from aiokafka.structs import OffsetAndMetadata
 from confluent_kafka import KafkaError, KafkaException
 from faust.types import TP
 
-from tests.simulation.broker import Entry, Fenced, Log
+from tests.simulation.broker import Entry, FencedError, Log
 from tests.simulation.loop import suspended
 from tests.simulation.network import Connection, Network
 
@@ -68,7 +68,13 @@ class Transactional:
         self._committing = False
 
     def produce(
-        self, topic: str, value: Any, key: Any, partition: int, headers: Any = (), on_delivery: Callable[..., None] | None = None
+        self,
+        topic: str,
+        value: Any,
+        key: Any,
+        partition: int,
+        headers: Any = (),
+        on_delivery: Callable[..., None] | None = None,
     ) -> None:
         """Queue a record."""
         log = self._network.broker.log(topic, partition)
@@ -142,7 +148,7 @@ class Transactional:
     def _wait(self, what: Coroutine[Any, Any, Any]) -> Any:
         try:
             return suspended(what)
-        except Fenced as error:
+        except FencedError as error:
             self._fatal = True
             raise KafkaException(FENCED) from error
 

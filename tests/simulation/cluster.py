@@ -1,7 +1,7 @@
 """One run: a broker, a bank, a fleet with its supervisor, the planned faults; then healed, and left until all is decided.
 
-    outcome = Run(planned(7)).live()
-    faults = checks.broken(outcome)
+outcome = Run(planned(7)).live()
+faults = checks.broken(outcome)
 """
 
 from __future__ import annotations
@@ -136,9 +136,7 @@ class Run:
         slot.network = Network(self.broker, self.group, slot.process)
         plan, engine = self.plan(slot.name if self.scenario.static else None), ENGINES[self.pack]
         skew = self.random.randrange(-SKEW // 2, SKEW // 2)
-        work = functools.partial(
-            spawn, slot.network, plan, functools.partial(Partition, engine), skew, self._drops, self._saw
-        )
+        work = functools.partial(spawn, slot.network, plan, functools.partial(Partition, engine), skew, self._drops, self._saw)
         slot.member = apart(work)
 
     def _drops(self) -> bool:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from stream.domain.days import HOUR, MINUTE
 from stream.engine.engine import TICK
 from stream.shell.kafka.topics import JOURNAL, STATE
-from tests.simulation.scenario import Fault
 from tests.simulation.broker import Log
+from tests.simulation.scenario import Fault
 
 if TYPE_CHECKING:
     from tests.simulation.cluster import Run, Slot
@@ -41,7 +41,9 @@ class Faults:
 
     def _kill(self, fault: Fault) -> None:
         if (slot := self._victim(fault)) is not None:
-            busy = any(state.open is not None for name, state in self._run.broker.coordinators.items() if name.startswith("kairos"))
+            busy = any(
+                state.open is not None for name, state in self._run.broker.coordinators.items() if name.startswith("kairos")
+            )
             self._saw("kill -9" + (" while a transaction is open" if busy else ""))
             slot.process.end(-9)
 

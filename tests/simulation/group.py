@@ -14,7 +14,7 @@ from tests.simulation.loop import Loop
 CHECK = 0.25
 
 
-class Unknown(Exception):
+class UnknownMemberError(Exception):
     """The group does not know this member, or not in this generation."""
 
 
@@ -73,12 +73,12 @@ class Group:
         return answer
 
     def heartbeat(self, member: str, generation: int) -> bool:
-        """Whether to join again. Raises Unknown."""
+        """Whether to join again. Raises UnknownMemberError."""
         self._known(member, generation).beat = self._loop.time()
         return self._preparing_since is not None
 
     def commit(self, member: str, generation: int, positions: Mapping[TP, Committed]) -> None:
-        """Keep positions. Raises Unknown for a member of another generation."""
+        """Keep positions. Raises UnknownMemberError for a member of another generation."""
         self._known(member, generation).beat = self._loop.time()
         self.offsets.update(positions)
 
@@ -100,7 +100,7 @@ class Group:
     def _known(self, member: str, generation: int) -> Member:
         one = self.members.get(member)
         if one is None or generation != self.generation:
-            raise Unknown
+            raise UnknownMemberError
         return one
 
     def _remove(self, member: str) -> None:

@@ -19,7 +19,7 @@ from stream.shell.kafka.positions import Bounds, Committed, Placement, Span, sta
 from stream.shell.kafka.telemetry import Silent
 from stream.shell.kafka.worker import Worker
 from tests.simulation.clients import STEP, Admin, Idempotent, Reader, Transactional
-from tests.simulation.group import Unknown
+from tests.simulation.group import UnknownMemberError
 from tests.simulation.loop import PROCESS, leave, suspended, threaded
 from tests.simulation.network import Network
 
@@ -130,7 +130,7 @@ class Member:
             try:
                 if await self._connection.ask(lambda: self._network.group.heartbeat(member, generation)):
                     return
-            except Unknown:
+            except UnknownMemberError:
                 self._member = None
                 return
 
@@ -198,7 +198,7 @@ class Member:
         member, generation = self._member or "", self._generation
         try:
             await self._connection.ask(lambda: self._network.group.commit(member, generation, news))
-        except Unknown:
+        except UnknownMemberError:
             return
         self.sent.update(news)
 

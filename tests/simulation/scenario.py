@@ -8,7 +8,7 @@ from __future__ import annotations
 from random import Random
 from typing import NamedTuple
 
-SECONDS = 24.0
+SECONDS = 18.0
 """Virtual seconds in which events come and faults happen; then everything is healed."""
 LEAST_EVENTS = 200
 LEAST_FAULTS = 5

@@ -1,0 +1,81 @@
+"""One seed from plan to verdict, and the way from a failing one to the least that still fails."""
+
+from __future__ import annotations
+
+import gc
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, NamedTuple
+from unittest.mock import patch
+
+from stream.shell.kafka import failstop
+from tests.simulation import checks
+from tests.simulation.bugs import BUGS
+from tests.simulation.cluster import Run
+from tests.simulation.loop import leave
+from tests.simulation.scenario import Scenario, planned
+
+COLLECT = 20
+"""Seeds between two garbage collections: what a seed leaves behind is a cycle of some megabytes."""
+
+
+class Verdict(NamedTuple):
+    """What became of one scenario.
+
+    Attributes:
+        faults: Invariants that were broken.
+        seen: What happened, by name.
+    """
+
+    scenario: Scenario
+    faults: list[str]
+    seen: Counter[str]
+
+
+@contextmanager
+def apart(loud: bool = False) -> Iterator[None]:
+    """Processes end inside the simulation only; what they log is not shown unless asked for."""
+    before = logging.root.manager.disable
+    logging.disable(logging.NOTSET if loud else logging.CRITICAL)
+    gc.disable()
+    try:
+        with patch.object(failstop, "leave", leave):
+            yield
+    finally:
+        gc.enable()
+        logging.disable(before)
+
+
+def tried(scenario: Scenario, bug: str | None = None) -> Verdict:
+    """Run a scenario and judge it, within `apart`. ``bug``: with this one planted in what runs live."""
+    planted: AbstractContextManager[Any] = nullcontext() if bug is None else BUGS[bug]()
+    run = Run(scenario)
+    try:
+        with planted:
+            run.live()
+    except (TimeoutError, RuntimeError) as error:
+        return Verdict(scenario, [f"the run did not end: {error}"], run.seen)
+    return Verdict(scenario, checks.broken(run), run.seen)
+
+
+def verdicts(seeds: range, bug: str | None = None) -> Iterator[Verdict]:
+    """The verdicts on these seeds, one after the other."""
+    with apart():
+        for place, seed in enumerate(seeds):
+            yield tried(planned(seed), bug)
+            if place % COLLECT == COLLECT - 1:
+                gc.collect()
+
+
+def shrunk(scenario: Scenario, bug: str | None = None) -> Scenario:
+    """The scenario with no fault that it does not need, and as few events as the same failure allows."""
+    with apart():
+        for fault in scenario.faults:
+            less = scenario._replace(faults=tuple(each for each in scenario.faults if each is not fault))
+            if tried(less, bug).faults:
+                scenario = less
+        while scenario.events > 1 and tried(fewer := scenario._replace(events=scenario.events // 2), bug).faults:
+            scenario = fewer
+    return scenario
