@@ -57,17 +57,16 @@ class Speaker:
         envelope = self._envelope(made.id, made.proposal.type, subject, made, parts)
         return envelope, payload(outputs.Trigger(**parts))
 
-    def suppressed(self, subject: str, made: Candidate, verdicts: tuple[Verdict, ...], now: int) -> tuple[Envelope, bytes]:
+    def suppressed(self, subject: str, made: Candidate, verdicts: tuple[Verdict, ...]) -> tuple[Envelope, bytes]:
         """Envelope and data of what did not become a trigger."""
         parts = self._parts(subject, made, verdicts)
-        ident = suppressed_id(made.id, subject, now)
+        ident = suppressed_id(made.id, subject, made.rule, made.signal.at, _cause(made))
         reasons = tuple(verdict.refusal for verdict in verdicts if verdict.refusal is not None)
         data = outputs.Suppressed(trigger_type=made.proposal.type, trigger_id=made.id, reasons=reasons, **parts)
         return self._envelope(ident, outputs.SUPPRESSED, subject, made, parts), payload(data)
 
     def _envelope(self, ident: str, kind: str, subject: str, made: Candidate, parts: dict[str, Any]) -> Envelope:
-        cause = made.signal.origins[-1] if made.signal.origins else ""
-        return Envelope(ident, kind, subject, made.signal.at, parts["episode"].id, cause, _expires(made))
+        return Envelope(ident, kind, subject, made.signal.at, parts["episode"].id, _cause(made), _expires(made))
 
     def _parts(self, subject: str, made: Candidate, verdicts: tuple[Verdict, ...]) -> dict[str, Any]:
         signal, emit = made.signal, made.telling.emit
@@ -118,6 +117,10 @@ class Speaker:
             details_value(value, self._ccy) for value in (condition.actual, condition.threshold, condition.distance)
         )
         return outputs.Condition(text=condition.text, actual=actual, threshold=threshold, distance=distance)
+
+
+def _cause(made: Candidate) -> str:
+    return made.signal.origins[-1] if made.signal.origins else ""
 
 
 def _expires(made: Candidate) -> int | None:

@@ -60,7 +60,7 @@ class Work:
 
     def suppress(self, customer: Customer, made: Candidate, verdicts: tuple[Verdict, ...]) -> None:
         """A gate refused the candidate."""
-        envelope, data = self._speaker.suppressed(customer.subject, made, verdicts, made.signal.at)
+        envelope, data = self._speaker.suppressed(customer.subject, made, verdicts)
         self._say(topic_of(SUPPRESSED), customer.subject.encode(), data, self._writer.headers(envelope))
         self.counts["candidate", made.rule] += 1
         for verdict in verdicts:

@@ -37,9 +37,14 @@ def trigger_id(kind: str, subject: str, episode_key: str) -> str:
     return str(uuid.uuid5(NAMESPACE, f"{kind}\x1f{subject}\x1f{episode_key}"))
 
 
-def suppressed_id(trigger: str, subject: str, at: int) -> str:
-    """The id of a suppression: one candidate may be refused again at a later time."""
-    return trigger_id(SUPPRESSED, subject, f"{trigger}\x1f{at}")
+def suppressed_id(trigger: str, subject: str, rule: str, at: int, cause: str) -> str:
+    """The id of a suppression: a trigger may be proposed again later, by another rule, or by another record of one instant.
+
+    Args:
+        at: Instant of the candidate, UTC ms.
+        cause: Where the record came from that completed it.
+    """
+    return trigger_id(SUPPRESSED, subject, f"{trigger}\x1f{rule}\x1f{at}\x1f{cause}")
 
 
 def details_value(value: said.Value, ccy: str) -> Figure:
