@@ -2,9 +2,10 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 BROKER := $(PYTHON) deploy/kafka/kafka.py
+SEEDS ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types bench bench-kafka kafka-up kafka-down demo-kafka schemas readme lock clean
+.PHONY: help demo test simulate lint types bench bench-kafka kafka-up kafka-down demo-kafka schemas readme lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -23,6 +24,10 @@ demo: .venv/ready ## simulate a bank, replay its log, show triggers with their r
 test: .venv/ready ## everything CI runs: style, types, contracts, laws, scenarios; Kafka and real data where they can be had
 	$(MAKE) --no-print-directory lint types
 	$(BIN)/python -m pytest -n 2
+
+simulate: .venv/ready ## the delivery under seeded faults: make simulate SEEDS=20000; coverage, planted bugs
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS)
+	$(BIN)/python -m tests.simulation --bugs
 
 lint: .venv/ready ## style, import contracts, the default pack
 	$(BIN)/ruff check .

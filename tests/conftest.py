@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -47,6 +48,28 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """What a list of passed tests does not show: whether Berka ran, and what the simulations met."""
+    said_of_berka(terminalreporter)
+    said_of_simulation(terminalreporter)
+
+
+def said_of_simulation(terminalreporter: Any) -> None:
+    """In how many seeds each fault happened, and which seed caught each planted bug."""
+    seeds: Counter[str] = Counter()
+    caught: list[tuple[str, int]] = []
+    for report in terminalreporter.stats.get("passed", []):
+        for name, told in getattr(report, "user_properties", ()):
+            if name == "simulated":
+                seeds.update(told)
+            elif name == "caught":
+                caught.append(tuple(told))
+    if seeds or caught:
+        terminalreporter.section("simulation")
+        terminalreporter.write_line("seeds in which: " + ", ".join(f"{what} {n}" for what, n in seeds.most_common()))
+        terminalreporter.write_line("planted bugs, caught by seed: " + ", ".join(f"{bug} {n}" for bug, n in sorted(caught)))
+
+
+def said_of_berka(terminalreporter: Any) -> None:
     """One line on Berka, whenever its tests were asked for."""
     stats = terminalreporter.stats
     counts = {

@@ -89,6 +89,7 @@ class Transactional:
     def flush(self, timeout: float) -> int:
         """Send what is queued, batch by batch, and wait for the acknowledgements; how many are missing then."""
         self._living()
+        self._settled()
         trouble, waiting, self._waiting = self._network.trouble, self._waiting, {}
         for log, queued in waiting.items():
             node = self._nodes.setdefault(log, self._network.connection())
@@ -119,14 +120,12 @@ class Transactional:
                 self._wait(self._main.ask(lambda: self._state.end(self._epoch, True), coordinator=True))
             raise KafkaException(SLOW)
         self._wait(self._main.ask(lambda: self._state.end(self._epoch, True), acknowledged=True, coordinator=True))
-        self._settled()
 
     def abort_transaction(self, timeout: float) -> None:
         """Abort."""
         self._living()
         self._waiting = {}
         self._wait(self._main.ask(lambda: self._state.end(self._epoch, False), coordinator=True))
-        self._settled()
 
     def close(self) -> None:
         """Disconnect; what is open stays open."""
@@ -136,7 +135,7 @@ class Transactional:
         return self._state.write(self._epoch, self._timeout, log, records)
 
     def _settled(self) -> None:
-        """Until the markers of the last transaction are written: nothing may begin before."""
+        """Until the markers of the last transaction are written, which its commit does not wait for; the next one does."""
         ending = self._state.ending
         if ending is not None and not ending.done():
             self._wait(asyncio.wait([ending]))
@@ -201,7 +200,7 @@ class Idempotent:
 
     async def _send(self, records: Sequence[tuple[Any, ...]], log: Log) -> None:
         node = self._nodes.setdefault(log, self._network.connection())
-        if self._network.trouble.take("unknown"):
+        if self._network.trouble.take("unsure"):
             if self._network.broker.random.random() < 0.5:
                 await node.ask(lambda: [log.append(*record) for record in records])
             # later batches would leave a gap in the sequence, which the broker refuses

@@ -110,7 +110,10 @@ class Faults:
     def _unknown(self, fault: Fault) -> None:
         if (slot := self._victim(fault)) is not None:
             self._saw("produce error of unknown outcome")
-            slot.network.trouble.unknown = 1
+            if fault.draw < 0.5:
+                slot.network.trouble.unknown = 1
+            else:
+                slot.network.trouble.unsure = 1
 
     def _slow_commits(self, fault: Fault) -> None:
         if (slot := self._victim(fault)) is not None:

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import contextvars
 import heapq
+import warnings
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from random import Random
@@ -152,7 +153,8 @@ class Loop(asyncio.AbstractEventLoop):
     def _throw_away(self) -> None:
         """Close what was under way in processes that were killed: they would do so themselves, at any later moment."""
         for task in asyncio.all_tasks(self):
-            with contextlib.suppress(Exception):
+            with contextlib.suppress(Exception), warnings.catch_warnings():
+                warnings.simplefilter("ignore", RuntimeWarning)  # some had not begun
                 task.get_coro().close()  # type: ignore[union-attr]
 
     def _step(self) -> None:

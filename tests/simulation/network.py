@@ -21,7 +21,8 @@ class Trouble:
         stalled: Until this moment the broker acknowledges no write.
         blind: Until this moment nobody hears what topics there are, so there are no new ticks.
         refuse: So many of the next transactional writes fail, to be sent again.
-        unknown: So many of the next writes have an outcome that nobody learns.
+        unknown: So many of the next commits have an outcome that nobody learns.
+        unsure: The same of the next batches of the journal.
         slow_commits: So many of the next commits answer that they took too long, done or not.
         kill_open: End the process when its next transaction is written and not committed.
     """
@@ -31,6 +32,7 @@ class Trouble:
         self.blind = 0.0
         self.refuse = 0
         self.unknown = 0
+        self.unsure = 0
         self.slow_commits = 0
         self.kill_open = False
 

@@ -24,7 +24,7 @@ WEIGHTS = {
     "stall": 2,
     "refuse": 4,
     "coordinator": 5,
-    "unknown": 2,
+    "unknown": 4,
     "slow_commits": 2,
     "drop": 2,
     "late": 2,
