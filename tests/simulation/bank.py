@@ -10,6 +10,8 @@ from dataclasses import replace
 from random import Random
 
 from stream.domain.days import DAY, HOUR, MINUTE
+from stream.shell.kafka.stamping import END
+from stream.wire.registry import SOURCES
 from tests.builders import Happening, action, arrears, card, closing, opt_out, posting, session
 from tests.simulation.broker import Broker, Coordinator
 
@@ -80,8 +82,8 @@ class Bank:
         sent: Number of records written, aborted ones not counted.
     """
 
-    def __init__(self, broker: Broker, random: Random) -> None:
-        self._broker, self._random = broker, random
+    def __init__(self, broker: Broker, random: Random, recorded: bool) -> None:
+        self._broker, self._random, self._recorded = broker, random, recorded
         self._number = 0
         self._lines: list[tuple[str, bytes, bytes]] = []
         self._account: Coordinator = broker.coordinator("account-system")
@@ -105,7 +107,7 @@ class Bank:
         subject = f"C{random.randrange(CUSTOMERS)}"
         made = replace(random.choice(KINDS)(random, self._broker.utc() - ago, subject), subject=subject, id=f"E{self._number}")
         self.late += ago > HOUR
-        line = made.line(stamped=False)
+        line = replace(made, recorded=self._broker.utc()).line(stamped=self._recorded)
         self._lines.append((made.topic, subject.encode(), line))
         self._write(made.topic, subject.encode(), line)
 
@@ -139,6 +141,15 @@ class Bank:
         self.aborted += not committed
         self._account.end(self._epoch, committed)
 
+    def mark(self, name: str) -> None:
+        """How far an old log has come (`SO_FAR`), or that it has ended (`END`), in every source partition."""
+        if self._recorded:
+            now = b"%d" % self._broker.utc()
+            for topic in SOURCES:
+                for log in self._broker.topics[topic]:
+                    log.append(None, b"", [(name, now)])
+
     def end(self) -> None:
         """Nothing more comes; what is open is committed."""
         self._account.end(self._epoch, True)
+        self.mark(END)

@@ -17,6 +17,7 @@ from faust.types import TP
 from stream.domain.events import Order
 from stream.engine.partition import LEDGER, Partition
 from stream.shell.kafka.plan import Plan, SourceTopic
+from stream.shell.kafka.stamping import SO_FAR
 from stream.shell.kafka.topics import DEAD, JOURNAL, OUTPUTS, STATE
 from stream.wire.instants import Instants
 from stream.wire.registry import SOURCES
@@ -73,11 +74,11 @@ class Run:
         for topic in (STATE, DEAD, *OUTPUTS):
             self.broker.create(topic, JOURNALS)
         self.group = Group(self.loop, self._consumed, SESSION, 5.0)
-        self.bank = Bank(self.broker, Random(f"bank {scenario.seed}"))
+        self.bank = Bank(self.broker, Random(f"bank {scenario.seed}"), scenario.recorded)
         self.slots = [Slot(f"w{number}") for number in range(scenario.workers)]
         self.pack = "d"
         self.drop = 0
-        self.seen: Counter[str] = Counter()
+        self.seen: Counter[str] = Counter({"an old log": 1} if scenario.recorded else ())
         self.backwards = False
         self.swapped = False
         self.healed = False
@@ -99,9 +100,9 @@ class Run:
             self.loop.call_at(fault.at, self.loop.after, fault.steps, functools.partial(faults.happen, fault))
         await asyncio.sleep(SECONDS + 0.1)
         await events[0]
+        since = self.utc()
         self._heal()
         deadline = self.loop.time() + PATIENCE
-        since = self.utc()
         while not self._done(since):
             if self.loop.time() > deadline:
                 self.stuck = self._where()
@@ -118,6 +119,8 @@ class Run:
         for _ in range(self.scenario.events):
             await asyncio.sleep(random.expovariate(1 / gap) if random.random() < 0.9 else 0.0)
             self.bank.send()
+            if random.random() < 0.05:
+                self.bank.mark(SO_FAR)
 
     # The fleet
 
@@ -151,9 +154,10 @@ class Run:
 
     def plan(self, instance: str | None) -> Plan:
         """The deployment, small and quick."""
+        order = Order.RECORDED if self.scenario.recorded else Order.WALL
         return Plan(
             app_id="kairos",
-            sources=tuple(SourceTopic(topic, topic, 0, Order.WALL) for topic in SOURCES),
+            sources=tuple(SourceTopic(topic, topic, 0, order) for topic in SOURCES),
             partitions=JOURNALS,
             instance_id=instance,
             chunk=12,

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 SECONDS = 18.0
 """Virtual seconds in which events come and faults happen; then everything is healed."""
+RECORDED = 0.2
+"""Share of the seeds that work off an old log."""
 LEAST_EVENTS = 200
 LEAST_FAULTS = 5
 MOST_FAULTS = 9
@@ -58,13 +60,19 @@ class Fault(NamedTuple):
 
 
 class Scenario(NamedTuple):
-    """One run."""
+    """One run.
+
+    Attributes:
+        static: Whether workers have instance ids, so that a restart is no rebalance.
+        recorded: An old log: time is what its records say, up to their end markers.
+    """
 
     seed: int
     events: int
     static: bool
     workers: int
     faults: tuple[Fault, ...]
+    recorded: bool = False
 
 
 def planned(seed: int) -> Scenario:
@@ -73,4 +81,5 @@ def planned(seed: int) -> Scenario:
     kinds = random.choices(tuple(WEIGHTS), tuple(WEIGHTS.values()), k=random.randint(LEAST_FAULTS, MOST_FAULTS))
     faults = [Fault(kind, random.uniform(1.5, SECONDS), random.randrange(40), random.random()) for kind in kinds]
     events = LEAST_EVENTS + random.randrange(40)
-    return Scenario(seed, events, random.random() < 0.5, random.choice((1, 2, 2, 3)), tuple(sorted(faults, key=lambda f: f.at)))
+    static, workers, recorded = random.random() < 0.5, random.choice((1, 2, 2, 3)), random.random() < RECORDED
+    return Scenario(seed, events, static, workers, tuple(sorted(faults, key=lambda fault: fault.at)), recorded)

@@ -23,7 +23,7 @@ EXPECTED = {
     "produce error, to be aborted", "transaction aborted and sent again", "produce error of unknown outcome",
     "commit asked again", "commit delivered late", "a span lost by the framework", "burst of late events",
     "burst of retries, out of order", "burst of poison", "log cleaner", "retention", "clock jumps ahead",
-    "clock jumps back", "pack swapped", "ticks held back", "tick doubled", "new source partition",
+    "clock jumps back", "pack swapped", "ticks held back", "tick doubled", "new source partition", "an old log",
     "ended with -9", "ended with 0", "ended with 70",
 }  # fmt: skip
 """What must have happened in every hundred seeds: a fault that is planned and never hits tests nothing."""
