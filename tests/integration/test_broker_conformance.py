@@ -80,7 +80,7 @@ class SimulatedStage:
     def play(self, scene: Callable[[World, Plan], Awaitable[Any]]) -> Any:
         async def run() -> Any:
             PROCESS.set(Process("tester"))
-            world: Any = SimulatedWorld(Network(self._broker, self._group, PROCESS.get()), 0)
+            world: Any = SimulatedWorld(Network(self._broker, self._group, PROCESS.get()))
             return await asyncio.ensure_future(scene(world, self.plan))
 
         return OUTSIDE.copy().run(self._loop.run, run(), 1_000_000)
@@ -139,6 +139,21 @@ async def look(world: World, plan: Plan, level: str = "read_committed", topic: s
     position = await reader.position(tp)
     await reader.stop()
     return values, position, end
+
+
+async def stamps(world: World, plan: Plan, topic: str) -> list[int]:
+    """Timestamps of all records."""
+    reader = world.reader(**plan.aiokafka, isolation_level="read_committed", enable_auto_commit=False)
+    await reader.start()
+    tp = TopicPartition(plan.topic(topic), 0)
+    reader.assign([tp])
+    reader.seek(tp, 0)
+    end, found = (await reader.end_offsets([tp]))[tp], list[int]()
+    while await reader.position(tp) < end:
+        for records in (await reader.getmany(tp, timeout_ms=200)).values():
+            found += [record.timestamp for record in records]
+    await reader.stop()
+    return found
 
 
 async def settled(world: World, plan: Plan, topic: str = OUT) -> None:
@@ -266,12 +281,13 @@ def test_batches_of_one_partition_stay_in_order_and_leave_no_holes(stage: Stage)
                 )
             batch.close()
             acknowledgements.append(await made.send_batch(batch, plan.topic("journal"), partition=0))
-        for acknowledgement in acknowledgements:
-            await acknowledgement
+        appended = [(await acknowledgement).timestamp for acknowledgement in acknowledgements]
         await made.stop()
-        return await look(world, plan, topic="journal")
+        return appended, await stamps(world, plan, "journal"), await look(world, plan, topic="journal")
 
-    assert stage.play(scene) == ([b"%d.%d" % (n, part) for n in range(5) for part in range(2)], 10, 10)
+    appended, stamped, there = stage.play(scene)
+    assert there == ([b"%d.%d" % (n, part) for n in range(5) for part in range(2)], 10, 10)
+    assert appended == stamped[::2], "an acknowledgement tells the broker's time of the append"
 
 
 def test_retention_moves_the_beginning_and_nothing_else(stage: Stage) -> None:

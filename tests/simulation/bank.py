@@ -84,7 +84,7 @@ class Bank:
 
     def __init__(self, broker: Broker, random: Random, recorded: bool) -> None:
         self._broker, self._random, self._recorded = broker, random, recorded
-        self._number = 0
+        self._number = self._latest = 0
         self._lines: list[tuple[str, bytes, bytes]] = []
         self._account: Coordinator = broker.coordinator("account-system")
         self._epoch = self._account.init()
@@ -107,7 +107,9 @@ class Bank:
         subject = f"C{random.randrange(CUSTOMERS)}"
         made = replace(random.choice(KINDS)(random, self._broker.utc() - ago, subject), subject=subject, id=f"E{self._number}")
         self.late += ago > HOUR
-        line = replace(made, recorded=self._broker.utc()).line(stamped=self._recorded)
+        # a log is in the order of its recorded times, whatever the clocks do
+        self._latest = max(self._latest, self._broker.utc())
+        line = replace(made, recorded=self._latest).line(stamped=self._recorded)
         self._lines.append((made.topic, subject.encode(), line))
         self._write(made.topic, subject.encode(), line)
 
@@ -144,7 +146,8 @@ class Bank:
     def mark(self, name: str) -> None:
         """How far an old log has come (`SO_FAR`), or that it has ended (`END`), in every source partition."""
         if self._recorded:
-            now = b"%d" % self._broker.utc()
+            self._latest = max(self._latest, self._broker.utc())
+            now = b"%d" % self._latest
             for topic in SOURCES:
                 for log in self._broker.topics[topic]:
                     log.append(None, b"", [(name, now)])

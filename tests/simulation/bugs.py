@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
+from stream.domain.days import HOUR
 from stream.domain.events import Order
 from stream.engine import partition as engine
 from stream.engine import payload
@@ -23,7 +24,7 @@ from stream.shell.kafka.decide import Decide, JournalPartition
 from stream.shell.kafka.journal import Journal
 from stream.shell.kafka.offsets import Offsets
 from stream.shell.kafka.positions import Placement
-from stream.shell.kafka.proofs import WallClock
+from stream.shell.kafka.proofs import BrokerClock, WallClock
 from stream.shell.kafka.sink import CALL, Sink, options
 from stream.shell.kafka.worker import Worker
 
@@ -165,6 +166,17 @@ def _tick_before_the_backlog() -> Any:
     return patch.object(WallClock, "proven", proven)
 
 
+def _tick_by_a_clock_ahead() -> Any:
+    """T is read from a clock that is an hour ahead of the broker's."""
+    now = BrokerClock.now
+
+    def _now(self: Any, steady: float) -> int | None:
+        true = now(self, steady)
+        return None if true is None else true + HOUR
+
+    return patch.object(BrokerClock, "now", _now)
+
+
 def _ends_sampled_at_the_stable_end() -> Any:
     """What an open transaction hides is not waited for."""
     return patch.object(Offsets, "ends", Offsets.stable_ends)
@@ -195,6 +207,7 @@ BUGS: dict[str, Callable[[], Any]] = {
     "wall clock in a feature": _wall_clock_in_a_feature,
     "timer lost": _timer_lost,
     "tick before the backlog is read": _tick_before_the_backlog,
+    "tick by a clock that is ahead": _tick_by_a_clock_ahead,
     "ends sampled at the stable end": _ends_sampled_at_the_stable_end,
     "timer fired by an event": _timer_fired_by_an_event,
 }

@@ -176,6 +176,12 @@ class Batch:
         """Nothing is added any more."""
 
 
+class Appended(NamedTuple):
+    """An acknowledged batch: the broker's time, as topics of LogAppendTime have it."""
+
+    timestamp: int
+
+
 class Idempotent:
     """Aiokafka's producer with idempotence: batches of a partition in order, each once."""
 
@@ -198,15 +204,20 @@ class Idempotent:
         """Hand a batch over; the future is its acknowledgement."""
         return asyncio.ensure_future(self._send(batch.records, self._network.broker.log(topic, partition)))
 
-    async def _send(self, records: Sequence[tuple[Any, ...]], log: Log) -> None:
+    async def _send(self, records: Sequence[tuple[Any, ...]], log: Log) -> Appended:
         node = self._nodes.setdefault(log, self._network.connection())
         if self._network.trouble.take("unsure"):
             if self._network.broker.random.random() < 0.5:
-                await node.ask(lambda: [log.append(*record) for record in records])
+                await node.ask(lambda: self._append(log, records))
             # later batches would leave a gap in the sequence, which the broker refuses
             node.cut()
             raise RequestTimedOutError
-        await node.ask(lambda: [log.append(*record) for record in records], acknowledged=True)
+        return await node.ask(lambda: self._append(log, records), acknowledged=True)  # type: ignore[no-any-return]
+
+    def _append(self, log: Log, records: Sequence[tuple[Any, ...]]) -> Appended:
+        for record in records:
+            log.append(*record)
+        return Appended(self._network.broker.utc())
 
 
 class Reader:

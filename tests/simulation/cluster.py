@@ -35,8 +35,6 @@ JOURNALS = 3
 BASE = Instants().parse("2026-01-05T00:00:00Z")
 PACE = 3000
 """Milliseconds of the day that pass in a virtual millisecond: a run sees a day or two."""
-SKEW = 60_000
-"""How far a worker's clock may be off, ms of the day; the tick margin covers it."""
 SESSION = 3.0
 PATIENCE = 90.0
 """Virtual seconds after healing within which everything must be decided."""
@@ -138,8 +136,7 @@ class Run:
         slot.process = Process(slot.name)
         slot.network = Network(self.broker, self.group, slot.process)
         plan, engine = self.plan(slot.name if self.scenario.static else None), ENGINES[self.pack]
-        skew = self.random.randrange(-SKEW // 2, SKEW // 2)
-        work = functools.partial(spawn, slot.network, plan, functools.partial(Partition, engine), skew, self._drops, self._saw)
+        work = functools.partial(spawn, slot.network, plan, functools.partial(Partition, engine), self._drops, self._saw)
         slot.member = apart(work)
 
     def _drops(self) -> bool:
@@ -166,7 +163,7 @@ class Run:
             transaction_timeout=4.0,
             stuck_after=12.0,
             tick_interval=0.7,
-            tick_margin=SKEW,
+            tick_margin=0,
             sample_interval=0.4,
             idle_after=2.0,
         )

@@ -32,9 +32,8 @@ HEARTBEAT = 0.7
 class SimulatedWorld:
     """The port of `stream.shell.kafka.world`, driven by the scheduler."""
 
-    def __init__(self, network: Network, skew: int) -> None:
+    def __init__(self, network: Network) -> None:
         self._network = network
-        self._skew = skew
 
     def transactional(self, options: dict[str, Any]) -> Transactional:
         return Transactional(self._network, options)
@@ -50,9 +49,6 @@ class SimulatedWorld:
 
     def steady(self) -> float:
         return self._network.broker.loop.time()
-
-    def utc(self) -> int:
-        return self._network.broker.utc() + self._skew
 
     def sleep(self, seconds: float) -> None:
         suspended(asyncio.sleep(seconds))
@@ -207,13 +203,12 @@ def spawn(
     network: Network,
     plan: Plan,
     factory: PartitionFactory,
-    skew: int,
     dropped: Callable[[], bool],
     seen: Callable[[str], None],
 ) -> Member:
     """Start a worker in this process."""
     PROCESS.set(network.process)
-    worker = Worker(SimulatedWorld(network, skew), plan, factory, Told(network, seen))
+    worker = Worker(SimulatedWorld(network), plan, factory, Told(network, seen))
     member = Member(network, plan, worker, dropped)
     worker.consumer = member
 

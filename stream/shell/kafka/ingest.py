@@ -16,6 +16,7 @@ from stream.shell.kafka.failstop import ended, guarded
 from stream.shell.kafka.journal import Journal
 from stream.shell.kafka.plan import Plan
 from stream.shell.kafka.positions import Committed, Inbox, Mark, rest
+from stream.shell.kafka.proofs import BrokerClock
 from stream.shell.kafka.stamping import JournalRecord, Router, Stamper, Tick
 from stream.shell.kafka.telemetry import Telemetry
 from stream.shell.kafka.world import World
@@ -47,13 +48,18 @@ class SourcePartition:
 
 
 class Ingest:
-    """The pump and the source partitions it serves."""
+    """The pump and the source partitions it serves.
+
+    Attributes:
+        clock: The broker's time, as the acknowledgements of the journal tell it.
+    """
 
     def __init__(self, world: World, plan: Plan, telemetry: Telemetry) -> None:
         self._world = world
         self._plan = plan
         self._telemetry = telemetry
         self._journal = Journal(world, plan)
+        self.clock = BrokerClock()
         self._router = Router(plan.partitions)
         self._sources = {source.topic: source for source in plan.sources}
         self._ready = asyncio.Event()
@@ -119,7 +125,7 @@ class Ingest:
                 self._ready.set()
         began = self._world.steady()
         if parts:
-            await self._journal.write(parts)
+            self.clock.heard(await self._journal.write(parts), self._world.steady())
         seconds = self._world.steady() - began
         for partition, taken in reached:
             partition.reached(taken.next)

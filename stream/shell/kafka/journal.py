@@ -53,15 +53,15 @@ class Journal:
         if producer is not None:
             await producer.stop()
 
-    async def write(self, parts: Mapping[int, Sequence[JournalRecord]]) -> None:
-        """Append to these partitions, each in order.
+    async def write(self, parts: Mapping[int, Sequence[JournalRecord]]) -> int:
+        """Append to these partitions, each in order; the broker's time of the last to be acknowledged, UTC ms.
 
         The caller writes one such round at a time: the next only after this one returned.
         Raises DeliveryError for a record that can never fit; any other exception means an unknown outcome.
         """
-        await asyncio.gather(*[self._append(partition, records) for partition, records in parts.items()])
+        return max(await asyncio.gather(*[self._append(partition, records) for partition, records in parts.items()]))
 
-    async def _append(self, partition: int, records: Sequence[JournalRecord]) -> None:
+    async def _append(self, partition: int, records: Sequence[JournalRecord]) -> int:
         producer = self._producer
         assert producer is not None, "the journal is not open"
         topic = self._plan.journal
@@ -74,8 +74,8 @@ class Journal:
                 batch = self._begin(record, partition)
         batch.close()
         acknowledgements.append(await producer.send_batch(batch, topic, partition=partition))
-        for acknowledgement in acknowledgements:
-            await acknowledgement
+        appended = [(await acknowledgement).timestamp for acknowledgement in acknowledgements]
+        return int(appended[-1])
 
     def _begin(self, record: JournalRecord, partition: int) -> BatchBuilder:
         """A batch that begins with this record. Only a batch's first record can be larger than the batch."""

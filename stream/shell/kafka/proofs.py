@@ -1,8 +1,8 @@
 """When is it proven that everything a source held at T has been journaled? Pure; `ticks` brings the samples.
 
-Rule: a T is given out only when it is true, and never goes back. Wall clock: T was read before the ends of the
-partitions were asked, and committed positions have passed those ends. Recorded clock: commits say how far each
-partition's recorded time has come.
+Rule: a T is given out only when it is true, and never goes back. Wall clock: T, by the broker's clock, was read before
+the ends of the partitions were asked, and committed positions have passed those ends. Recorded clock: commits say how
+far each partition's recorded time has come.
 """
 
 from __future__ import annotations
@@ -15,6 +15,32 @@ from stream.shell.kafka.positions import Committed, Mark
 MOST_SAMPLES = 600
 Ends = Mapping[int, int]
 """High watermark per partition."""
+
+
+class BrokerClock:
+    """The broker's time of day, from what its acknowledgements say and a steady clock: never ahead of it.
+
+    A worker's own time of day is not asked: one that is ahead would prove what has not happened yet.
+
+    >>> clock = BrokerClock()
+    >>> clock.now(5.0) is None
+    True
+    >>> clock.heard(1767576600000, steady=7.0)
+    >>> clock.now(7.0), clock.now(9.5)
+    (1767576600000, 1767576602500)
+    """
+
+    def __init__(self) -> None:
+        self._appended: int | None = None
+        self._steady = 0.0
+
+    def heard(self, appended: int, steady: float) -> None:
+        """The broker appended a record at this instant (UTC ms); its acknowledgement came at so many steady seconds."""
+        self._appended, self._steady = appended, steady
+
+    def now(self, steady: float) -> int | None:
+        """The broker's time, UTC ms, less what the last acknowledgement took to come; None before the first."""
+        return None if self._appended is None else self._appended + int((steady - self._steady) * 1000)
 
 
 class WallClock:

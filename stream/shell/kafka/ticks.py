@@ -15,7 +15,7 @@ from stream.domain.events import Order
 from stream.shell.kafka.offsets import ByPartition, Offsets
 from stream.shell.kafka.plan import Plan, SourceTopic
 from stream.shell.kafka.positions import Committed, Mark
-from stream.shell.kafka.proofs import Quiet, RecordedClock, WallClock, journaled
+from stream.shell.kafka.proofs import BrokerClock, Quiet, RecordedClock, WallClock, journaled
 from stream.shell.kafka.stamping import Tick
 from stream.shell.kafka.world import World
 from stream.shell.logs import logger
@@ -51,16 +51,24 @@ class Ticks:
     """Sampler and tick writer.
 
     Args:
+        clock: The broker's time; a first tick, which says nothing, is written to hear of it.
         owner: Whether this worker owns journal partition 0 and is live.
         write: Takes the tick into the next ingest round.
     """
 
     def __init__(
-        self, world: World, plan: Plan, offsets: Offsets, owner: Callable[[], bool], write: Callable[[Tick], None]
+        self,
+        world: World,
+        plan: Plan,
+        offsets: Offsets,
+        clock: BrokerClock,
+        owner: Callable[[], bool],
+        write: Callable[[Tick], None],
     ) -> None:
         self._world = world
         self._plan = plan
         self._offsets = offsets
+        self._clock = clock
         self._owner = owner
         self._write = write
         self._clocks = {source.topic: SourceClock(source, plan.idle_after) for source in plan.sources}
@@ -85,11 +93,12 @@ class Ticks:
 
     async def _sample(self, conclude: bool) -> None:
         """The clock first, then the partitions, then their ends: so the ends are those of this instant or later."""
-        at = self._world.utc() - self._plan.tick_margin
+        at = self._clock.now(self._world.steady())
         tps = await self._offsets.partitions(list(self._clocks))
         ends = await self._offsets.ends(tps)
-        for topic, of_topic in ends.items():
-            self._clocks[topic].wall.sample(at, of_topic)
+        if at is not None:
+            for topic, of_topic in ends.items():
+                self._clocks[topic].wall.sample(at - self._plan.tick_margin, of_topic)
         if not conclude:
             return
         committed = await self._offsets.committed()
@@ -101,7 +110,8 @@ class Ticks:
     def _maybe_write(self) -> None:
         now = self._world.steady()
         tick = self.tick()
-        if now < self._due or tick == self._last or not (tick.clock or tick.idle):
+        unheard = self._clock.now(now) is None
+        if now < self._due or not (unheard or (tick != self._last and (tick.clock or tick.idle))):
             return
         # keep the rhythm, but do not catch up on what a stall missed
         self._due = max(self._due + self._plan.tick_interval, now)

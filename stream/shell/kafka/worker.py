@@ -56,7 +56,7 @@ class Worker:
         """Connect, and begin what does not depend on an assignment."""
         self._telemetry.state("starting")
         await asyncio.gather(self.ingest.start(), self._offsets.open())
-        ticks = Ticks(self._world, self._plan, self._offsets, self._owns_ticks, self.ingest.tick)
+        ticks = Ticks(self._world, self._plan, self._offsets, self.ingest.clock, self._owns_ticks, self.ingest.tick)
         watchdog = Watchdog(self._world, self._plan, self._offsets, self._telemetry, self._moving, self._logical)
         self._tasks = [
             guarded(ticks.run(), "ticks"),

@@ -40,9 +40,6 @@ class World(Protocol):
     def steady(self) -> float:
         """Seconds of a clock that only goes forward."""
 
-    def utc(self) -> int:
-        """The time of day, UTC ms."""
-
     def sleep(self, seconds: float) -> None:
         """Block the calling thread."""
 
@@ -80,9 +77,6 @@ class Real:
 
     def steady(self) -> float:
         return time.monotonic()
-
-    def utc(self) -> int:
-        return time.time_ns() // 1_000_000
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
