@@ -6,7 +6,7 @@ not accepted may be made durable again, but must not be computed again: alarms h
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -97,6 +97,10 @@ class Partition:
         pack = {"name": self._plan.spec.name, "digest": self._plan.digest, "engine": __version__}
         data = {"next": self.next_offset, "order": self._order, "clock": self._clock.dump(), "high": self._high, "pack": pack}
         return msgspec.json.encode(data)
+
+    def dump(self) -> Iterator[tuple[bytes, bytes]]:
+        """All rows as they stand in the state topic."""
+        return ((subject.encode(), raw) for subject, raw in self._rows.items())
 
     # --- the present
 

@@ -1,0 +1,123 @@
+"""The verdict on a chaos run: what readers got, against the engine's own replays of the journal and of the bank's log."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from io import BytesIO
+from typing import NamedTuple
+
+from stream.engine.decision import Output
+from stream.engine.engine import Engine
+from stream.engine.partition import LEDGER
+from stream.packs import loader
+from stream.shell import reports
+from stream.shell.kafka.record import record
+from stream.shell.kafka.topics import DEAD, JOURNAL, STATE, TRIGGERS
+from stream.shell.logfile import Numbered, Recorded
+from stream.shell.replay import Collected, Replay
+from stream.shell.settings import Settings
+from tests.integration import cluster
+from tests.integration import worker_trial as trial
+
+
+class Verdict(NamedTuple):
+    """Counts of what is wrong, all 0 in a good run, and of what there was.
+
+    Attributes:
+        lost, spurious: Outputs (triggers, suppressions, dead letters), byte for byte, against the journal's replay.
+        doubled: Committed triggers beyond one of each id.
+        uncommitted: Ids that only readers of uncommitted records meet.
+        ids_lost, ids_spurious: Trigger ids against the replay of the bank's log.
+        rows_wrong: Customer rows that differ from the journal's replay.
+        disordered: Customers whose outputs came in another order.
+    """
+
+    lost: int
+    spurious: int
+    doubled: int
+    uncommitted: int
+    ids_lost: int
+    ids_spurious: int
+    rows_wrong: int
+    disordered: int
+    triggers: int
+    dead: int
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing is wrong."""
+        return not any(self[:8])
+
+
+def judge(settings: Settings, sent: Iterable[Recorded]) -> Verdict:
+    """All of it, when the fleet has ended in order."""
+    got, replay, sink = cluster.said(settings), *journal_replay(settings)
+    want, source = sink.outputs, log_replay(settings, sent)
+    lost, spurious = _difference(want, got), _difference(got, want)
+    ids = Counter(_ids(got))
+    met = {dict(m.headers() or ())["ce_id"] for topic in TRIGGERS for m in trial.read(settings, topic, "read_uncommitted")}
+    true_ids = set(_ids(source))
+    rows = _rows(settings)
+    true_rows = {key: value for partition in replay.partitions for key, value in partition.dump()}
+    return Verdict(
+        lost=lost,
+        spurious=spurious,
+        doubled=sum(ids.values()) - len(ids),
+        uncommitted=len(met - ids.keys()),
+        ids_lost=len(true_ids - ids.keys()),
+        ids_spurious=len(ids.keys() - true_ids),
+        rows_wrong=sum(rows.get(key) != true_rows.get(key) for key in rows.keys() | true_rows.keys()),
+        disordered=sum(some != _by_key(want).get(key) for key, some in _by_key(got).items()) if not lost + spurious else 0,
+        triggers=sum(ids.values()),
+        dead=sum(output.topic == DEAD for output in got),
+    )
+
+
+def journal_replay(settings: Settings) -> tuple[Replay, Collected]:
+    """The engine over the recorded journal."""
+    journal, sink = BytesIO(), Collected()
+    record(settings, JOURNAL, journal)
+    journal.seek(0)
+    replay = Replay(Engine(loader.load(settings.pack), "replay"), sink)
+    replay.journal(Numbered("journal.jsonl", number, line.rstrip(b"\n")) for number, line in enumerate(journal, 1))
+    return replay, sink
+
+
+def log_replay(settings: Settings, sent: Iterable[Recorded]) -> list[Output]:
+    """The engine over what the bank sent."""
+    sink = Collected()
+    Replay(Engine(loader.load(settings.pack), "replay"), sink).run(sent)
+    return sink.outputs
+
+
+def _plain(output: Output) -> bytes:
+    if output.topic == DEAD:
+        return repr((output.key, output.value, sorted(output.headers))).encode()
+    return reports.canonical(output)
+
+
+def _difference(first: Iterable[Output], second: Iterable[Output]) -> int:
+    left = Counter(map(_plain, first)) - Counter(map(_plain, second))
+    return sum(left.values())
+
+
+def _ids(outputs: Iterable[Output]) -> list[bytes]:
+    return [dict(output.headers)["ce_id"] for output in outputs if output.topic in TRIGGERS]
+
+
+def _by_key(outputs: Iterable[Output]) -> dict[tuple[str, bytes | None], list[bytes]]:
+    ordered: dict[tuple[str, bytes | None], list[bytes]] = defaultdict(list)
+    for output in outputs:
+        if output.topic != DEAD:
+            ordered[output.topic, output.key].append(_plain(output))
+    return ordered
+
+
+def _rows(settings: Settings) -> dict[bytes, bytes]:
+    """The newest committed row of each customer."""
+    rows: dict[bytes, bytes | None] = {}
+    for message in trial.read(settings, STATE):
+        rows[message.key() or b""] = message.value()
+    rows.pop(LEDGER, None)
+    return {key: value for key, value in rows.items() if value is not None}
