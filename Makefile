@@ -5,7 +5,7 @@ BROKER := $(PYTHON) deploy/kafka/kafka.py
 SEEDS ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate lint types bench bench-kafka kafka-up kafka-down demo-kafka schemas readme lock clean
+.PHONY: help demo test simulate chaos lint types bench bench-kafka kafka-up kafka-down demo-kafka schemas readme lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -28,6 +28,9 @@ test: .venv/ready ## everything CI runs: style, types, contracts, laws, scenario
 simulate: .venv/ready ## the delivery under seeded faults: make simulate SEEDS=20000; coverage, planted bugs
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS)
 	$(BIN)/python -m tests.simulation --bugs
+
+chaos: .venv/ready ## a fleet on a broker of its own: 21 kills, restarts, bounces, zombies; exact or exit code 1 (15 min)
+	$(BIN)/python -m tests.chaos --json chaos.json
 
 lint: .venv/ready ## style, import contracts, the default pack
 	$(BIN)/ruff check .
@@ -64,4 +67,4 @@ lock: ## pin the dependencies of pyproject.toml again (needs uv)
 	  --no-emit-index-url --no-emit-find-links --no-header -o requirements.lock
 
 clean: ## remove what was made here
-	rm -rf .venv .kafka build out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .kafka build out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache chaos.json

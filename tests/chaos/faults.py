@@ -105,7 +105,7 @@ class Fleet(cluster.Workers):
 
     def _last_words(self, name: str) -> str:
         lines = [line for line in self.log(name).read_bytes().splitlines() if b'"critical"' in line]
-        return lines[-1].decode(errors="replace")[:400] if lines else ""
+        return lines[-1].decode(errors="replace")[:1500] if lines else ""
 
 
 class Faults:

@@ -161,11 +161,10 @@ class Load(threading.Thread):
     def _send(self) -> None:
         sender = BankSender(self._settings)
         try:
-            began, number = time.monotonic(), 0
-            for line in self._log:
-                if self.enough.is_set() and number >= self._least:
+            began = time.monotonic()
+            for number, line in enumerate(self._log, 1):
+                if self.enough.is_set() and number > self._least:
                     break
-                number += 1
                 sender.take(line.number, line.line, f"{NAME}:{line.number}", line.at)
                 self.sent.append(line)
                 ahead = began + number / self._rate - time.monotonic()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import closing
+from itertools import pairwise
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
@@ -45,7 +46,7 @@ class Arrivals(threading.Thread):
     def longest_pause(self, start: float, end: float) -> float:
         """Seconds without a trigger at most, between two moments."""
         moments = [start, *(at for at in self.at if start < at < end), end]
-        return max(after - before for before, after in zip(moments, moments[1:], strict=False))
+        return max(after - before for before, after in pairwise(moments))
 
 
 def lag(settings: Settings, partitions: list[int]) -> int:

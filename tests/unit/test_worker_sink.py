@@ -48,6 +48,7 @@ class FakeProducer:
 
     def __init__(self, options: dict[str, Any], **_: Any) -> None:
         self.calls = []
+        self.trouble: list[Any] = []
         self.options = options
 
     def begin_transaction(self) -> None:
@@ -57,6 +58,12 @@ class FakeProducer:
         self.calls.append((topic, key, value))
 
     def produce_batch(self, topic: str, rows: list[dict[str, Any]], **_: Any) -> int:
+        if self.trouble:
+            trouble = self.trouble.pop()
+            if isinstance(trouble, SystemError):
+                raise trouble
+            rows[0]["_error"] = trouble
+            return len(rows) - 1
         self.calls += [(topic, row["key"], row["value"]) for row in rows]
         rows[-1]["callback"](None, Written())
         return len(rows)
@@ -113,6 +120,17 @@ def test_a_slow_commit_is_asked_again_not_sent_again(seen: list[str]) -> None:
     sink.commit(Deciding())
 
     assert fake.calls == [*SENT, "commit", "commit", "commit"]
+
+
+@pytest.mark.parametrize("trouble", [SystemError("a result with an exception set"), UNKNOWN], ids=["no answer", "refused"])
+def test_rows_that_the_client_does_not_take_abort_the_transaction(seen: list[str], trouble: Any) -> None:
+    """Seen when a broker is killed under a transaction: the worker sends it again, and lives."""
+    sink, fake = scripted(seen, None)
+    fake.trouble = [trouble]
+    sink.commit(Deciding())
+
+    assert fake.calls == [*SENT[:2], "abort", *SENT, "commit"]
+    assert seen == ["aborted 3", "open 3"]
 
 
 @pytest.mark.parametrize("answer", [FATAL, UNKNOWN], ids=["fenced", "unknown outcome"])

@@ -114,15 +114,26 @@ class Sink:
             producer.produce(
                 topic(output.topic), output.value, output.key, partition, headers=headers, on_delivery=self._delivered
             )
-        rows = [{"key": key, "value": value} for key, value in decision.rows]
-        if rows:
-            rows[-1]["callback"] = self._wrote_last  # type: ignore[assignment]
-            if producer.produce_batch(self._plan.state, rows, partition=partition, on_delivery=self._delivered) != len(rows):
-                raise DeliveryError(f"rows of journal partition {partition} did not fit the client's queue")
+        self._queue([{"key": key, "value": value} for key, value in decision.rows])
         if producer.flush(CALL):
             raise DeliveryError(f"records of journal partition {partition} were not acknowledged within {CALL:.0f} s")
         if self._faults:
             raise KafkaException(self._faults[0])
+
+    def _queue(self, rows: list[dict[str, Any]]) -> None:
+        """Queue the rows. Raises KafkaException when the client would not have them all."""
+        if not rows:
+            return
+        rows[-1]["callback"] = self._wrote_last
+        try:
+            queued = self._producer.produce_batch(
+                self._plan.state, rows, partition=self._partition, on_delivery=self._delivered
+            )
+        except SystemError as error:
+            # the client's way to say that the transaction failed under its hands, seen when a broker was killed
+            raise KafkaException(Failure(Failure._STATE, "rows not queued", False, False, True)) from error
+        if queued != len(rows):
+            raise KafkaException(next(row["_error"] for row in rows if "_error" in row))
 
     def _delivered(self, fault: Failure | None, _: Message) -> None:
         if fault is not None:
