@@ -6,7 +6,7 @@ not accepted may be made durable again, but must not be computed again: alarms h
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -47,6 +47,7 @@ class Partition:
         self._clock, self._behind = Clock(), Clock()
         self._order = Order.WALL
         self._high: dict[str, int] = {}
+        self._dead: dict[str, int] = {}
         self._work = engine.work()
 
     @property
@@ -63,6 +64,11 @@ class Partition:
     def timers(self) -> int:
         """Customers with something due."""
         return len(self._alarms)
+
+    @property
+    def dead_runs(self) -> Mapping[str, int]:
+        """By source topic, how many of its last records here were dead letters, without a sound one since."""
+        return self._dead
 
     # --- the past
 
@@ -88,6 +94,7 @@ class Partition:
             owner = ledger["pack"]["name"]
             self.next_offset, self._high = ledger["next"], ledger["high"]
             self._order, self._clock = Order(ledger["order"]), Clock.load(ledger["clock"])
+            self._dead = ledger.get("dead", {})
         except (msgspec.DecodeError, LookupError, TypeError, ValueError) as error:
             raise StateError(f"expected a ledger, got what is none ({type(error).__name__})") from error
         if owner != pack:
@@ -96,7 +103,7 @@ class Partition:
     def _ledger(self) -> bytes:
         pack = {"name": self._plan.spec.name, "digest": self._plan.digest, "engine": __version__}
         data = {"next": self.next_offset, "order": self._order, "clock": self._clock.dump(), "high": self._high, "pack": pack}
-        return msgspec.json.encode(data)
+        return msgspec.json.encode({**data, "dead": self._dead} if self._dead else data)
 
     def dump(self) -> Iterator[tuple[bytes, bytes]]:
         """All rows as they stand in the state topic."""
@@ -163,9 +170,14 @@ class Partition:
                 self._order = where.order
             if where.order is Order.SEQUENCED and where.recorded - 1 > self._clock.floor:
                 self._clock.floor = where.recorded - 1
+        topic = "" if where is None else where.topic
         if isinstance(item, Reject):
             work.bury(entry.record, item, where)
-        elif isinstance(item, Event):
+            self._dead[topic] = self._dead.get(topic, 0) + 1
+            return
+        if self._dead:
+            self._dead.pop(topic, None)
+        if isinstance(item, Event):
             if item.unknown:
                 work.counts["unknown_fields", item.type] += item.unknown
             if item.type in self._plan.handled:

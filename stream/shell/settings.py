@@ -115,6 +115,11 @@ class Settings(BaseSettings):
         default=30.0, ge=1, le=900, description="The broker aborts a transaction open longer, s."
     )
     watchdog: float = Field(default=60.0, ge=5, description="A worker with work and no progress for so long ends itself, s.")
+    dead_letter_limit: int = Field(
+        default=10_000,
+        ge=0,
+        description="With more dead letters in a row of one source topic in a journal partition the worker stops; 0: never.",
+    )
     tick_interval: float = Field(default=1.0, gt=0, le=60, description="Time between two ticks, s.")
     tick_margin: int = Field(
         default=100,

@@ -115,10 +115,11 @@ class Clock(msgspec.Struct):
 
 
 class Ledger(msgspec.Struct):
-    """How far a journal partition is; ``next`` is the first offset not decided."""
+    """How far a journal partition is; ``next`` is the first offset not decided, ``high`` the last of each source."""
 
     next: int
     clock: Clock
+    high: dict[str, int] = {}
 
 
 Reached = Callable[[Ledger], bool]

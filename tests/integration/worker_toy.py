@@ -51,6 +51,7 @@ class ToyPartition:
         self.next_offset = 0
         self.counts: dict[bytes, int] = {}
         self.high: dict[str, int] = {}
+        self.dead_runs: dict[str, int] = {}
 
     def restore(self, key: bytes, value: bytes | None) -> None:
         if key != LEDGER:

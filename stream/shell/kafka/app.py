@@ -105,6 +105,7 @@ def plan_of(settings: Settings) -> Plan:
         tick_interval=settings.tick_interval,
         tick_margin=settings.tick_margin,
         idle_after=settings.idle_after,
+        dead_letter_limit=settings.dead_letter_limit,
     )
 
 

@@ -15,7 +15,7 @@ from faust.types import TP
 
 from stream.domain.errors import StateError
 from stream.shell.kafka import restore
-from stream.shell.kafka.failstop import guarded
+from stream.shell.kafka.failstop import guarded, stop
 from stream.shell.kafka.plan import Decision, Partition, PartitionFactory, Plan
 from stream.shell.kafka.positions import Committed, Inbox, rest
 from stream.shell.kafka.sink import Sink
@@ -201,6 +201,7 @@ class Decide:
     async def _commit(self, one: JournalPartition, decision: Decision, covered: list[Any], computed: float) -> None:
         if not decision.consumed and not decision.rows:
             raise StateError(f"expected progress in journal partition {one.number}, got an empty decision")
+        self._break(one)
         began = self._world.steady()
         await self._world.blocking(partial(one.sink.commit, decision))
         seconds = self._world.steady() - began
@@ -211,6 +212,13 @@ class Decide:
         oldest = min((record.timestamp for record in covered), default=None)
         self._telemetry.decided(one.number, len(covered), decision.counts, computed)
         self._telemetry.committed(one.number, seconds, oldest, len(decision.outputs))
+
+    def _break(self, one: JournalPartition) -> None:
+        """Stop rather than bury a whole topic: nothing of this chunk is committed, so the next start stops here, too."""
+        limit = self._plan.dead_letter_limit
+        for topic, run in one.partition.dead_runs.items():
+            if limit and run > limit:
+                stop("nothing but dead letters", topic=topic, partition=one.number, records=run)
 
 
 def _into(seen: set[int], number: int) -> Callable[[bytes, bytes | None], None]:

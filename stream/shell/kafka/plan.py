@@ -44,6 +44,8 @@ class Partition(Protocol):
 
     @property
     def next_offset(self) -> int: ...
+    @property
+    def dead_runs(self) -> Mapping[str, int]: ...
     def restore(self, key: bytes, value: bytes | None) -> None: ...
     def decide(self, records: Sequence[JournalRecord]) -> Decision: ...
     def accept(self, decision: Any) -> None: ...
@@ -87,6 +89,7 @@ class Plan:
         commit_interval, session_timeout, tick_interval, idle_after, sample_interval: Seconds.
         stuck_after: With lag and without progress for so long the worker stops, seconds.
         transaction_timeout: The broker aborts a transaction that is open longer, seconds.
+        dead_letter_limit: With more dead letters in a row of one source topic the worker stops; 0 for never.
         tick_margin: How much before its visibility a record may be stamped, ms.
     """
 
@@ -109,6 +112,7 @@ class Plan:
     stuck_after: float = 60.0
     tick_interval: float = 1.0
     tick_margin: int = 100
+    dead_letter_limit: int = 0
     sample_interval: float = 0.2
     idle_after: float = 5.0
 
