@@ -64,6 +64,9 @@ class Fleet(cluster.Workers):
             self._meant.add(name)
             super().start(name)
 
+    def alive(self) -> None:
+        """Nobody has to be: the supervisor sees to that."""
+
     def kill(self, name: str) -> None:
         """SIGKILL; it stays down."""
         with self._lock:
@@ -150,6 +153,7 @@ class Faults:
         for name in sorted(before - set(names)):
             self._fleet.leave(name)
             self._fleet.forget(name)
+        self._fleet.shared(RECOVERY)
         self._over(f"rescale {len(before)} -> {len(names)}", "all", None, False, start)
 
     def zombie(self, name: str, seconds: float) -> None:

@@ -68,7 +68,7 @@ def judge(settings: Settings, sent: Iterable[Recorded]) -> Verdict:
         ids_lost=len(true_ids - ids.keys()),
         ids_spurious=len(ids.keys() - true_ids),
         rows_wrong=sum(rows.get(key) != true_rows.get(key) for key in rows.keys() | true_rows.keys()),
-        disordered=sum(some != _by_key(want).get(key) for key, some in _by_key(got).items()) if not lost + spurious else 0,
+        disordered=0 if lost + spurious else _disordered(want, got),
         triggers=sum(ids.values()),
         dead=sum(output.topic == DEAD for output in got),
     )
@@ -104,6 +104,11 @@ def _difference(first: Iterable[Output], second: Iterable[Output]) -> int:
 
 def _ids(outputs: Iterable[Output]) -> list[bytes]:
     return [dict(output.headers)["ce_id"] for output in outputs if output.topic in TRIGGERS]
+
+
+def _disordered(want: Iterable[Output], got: Iterable[Output]) -> int:
+    true = _by_key(want)
+    return sum(some != true[key] for key, some in _by_key(got).items())
 
 
 def _by_key(outputs: Iterable[Output]) -> dict[tuple[str, bytes | None], list[bytes]]:
