@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -9,7 +10,7 @@ import msgspec
 from stream.domain.events import Coordinates, Event, JournalRecord, Order, Reject, Tick
 from stream.domain.money import Rates
 from stream.domain.reasons import RejectCode
-from stream.engine.binding import bind
+from stream.engine.binding import Plan, bind
 from stream.engine.payload import Speaker
 from stream.engine.row import Codec
 from stream.engine.work import Trace, Work
@@ -76,9 +77,14 @@ class Engine:
         prefix = self.plan.spec.type_prefix
         self.decoder = Decoder(prefix, max_bytes)
         self.codec = Codec(self.plan.slots, self.plan.mark)
+        self.kinds = kinds(self.plan)
         self._places = Places()
         self._speaker = Speaker(self.plan)
         self._writer = Writer(prefix, f"kairos/{self.plan.spec.name}", mode)
+
+    def misfits(self, kept: Mapping[str, str]) -> list[str]:
+        """What state kept by another pack of this name means otherwise than in this one: each ``name is X, was Y``."""
+        return [f"{name} is {self.kinds[name]}, was {was}" for name, was in kept.items() if self.kinds.get(name, was) != was]
 
     def work(self) -> Work:
         """A fresh collection of consequences."""
@@ -101,6 +107,12 @@ class Engine:
         if isinstance(item, Event) and item.type in self.plan.handled:
             item = foreign(item, self.plan.rates) or item
         return Entry(record, item, where, source)
+
+
+def kinds(plan: Plan) -> dict[str, str]:
+    """By name, what gives kept state its meaning: the zone of its dates, the currency of its sums, the shape of each slot."""
+    shapes = {name: f"{kind.__module__.rpartition('.')[2]}.{kind.__qualname__}" for name, kind in plan.slots.items()}
+    return {"zone": plan.spec.zone, "currency": plan.spec.currency, **shapes}
 
 
 def foreign(event: Event, rates: Rates) -> Reject | None:

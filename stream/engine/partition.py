@@ -27,6 +27,7 @@ LEDGER = b"\x00ledger"
 """Key of the ledger in the state topic; no subject can be equal to it."""
 SLICE = 2_000
 """Customers that one decision wakes at most: a herd of deadlines is worked off in slices."""
+REMEDY = "give it another name, or start anew under another topic_prefix and app_id"
 MOST_BYTES = 262_144
 """A row longer than this is counted, long before the broker would refuse it."""
 
@@ -99,9 +100,12 @@ class Partition:
             raise StateError(f"expected a ledger, got what is none ({type(error).__name__})") from error
         if owner != pack:
             raise StateError(f"expected state of pack {pack}, got state of pack {owner}")
+        if faults := self._engine.misfits(ledger["pack"].get("state", {})):
+            raise StateError(f"state of another kind: {', '.join(faults)}; {REMEDY}")
 
     def _ledger(self) -> bytes:
-        pack = {"name": self._plan.spec.name, "digest": self._plan.digest, "engine": __version__}
+        plan, kinds = self._plan, self._engine.kinds
+        pack = {"name": plan.spec.name, "digest": plan.digest, "engine": __version__, "state": kinds}
         data = {"next": self.next_offset, "order": self._order, "clock": self._clock.dump(), "high": self._high, "pack": pack}
         return msgspec.json.encode({**data, "dead": self._dead} if self._dead else data)
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
+from confluent_kafka import KafkaError, KafkaException
 from faust.types import TP
 
 from stream.domain.errors import StateError
@@ -29,6 +30,8 @@ TURN = 0.1
 """Seconds of computing after which other partitions, ticks and acknowledgements get their turn."""
 LEAST = 50
 """Records of a chunk that may always be computed together."""
+TAKEN = (KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH)
+"""What the broker answers to an owner that is none any more."""
 log = logger(__name__)
 
 
@@ -203,7 +206,13 @@ class Decide:
             raise StateError(f"expected progress in journal partition {one.number}, got an empty decision")
         self._break(one)
         began = self._world.steady()
-        await self._world.blocking(partial(one.sink.commit, decision))
+        try:
+            await self._world.blocking(partial(one.sink.commit, decision))
+        except KafkaException as error:
+            if error.args[0].code() not in TAKEN:
+                raise
+            # paused for longer than its session, or two workers with one instance_id
+            stop("partition taken over by another worker", error, partition=one.number, code=error.args[0].name())
         seconds = self._world.steady() - began
         one.partition.accept(decision)
         one.applied = one.partition.next_offset

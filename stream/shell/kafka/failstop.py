@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import Any, NoReturn
 
+from stream.domain.errors import StateError
 from stream.shell.logs import logger
 
 EXIT_CODE = 70
@@ -27,8 +28,10 @@ def stop(message: str, error: BaseException | None = None, **fields: Any) -> NoR
 
     Args:
         message: A constant text; what varies goes into the fields.
-        error: What led here, if anything.
+        error: What led here, if anything. What a StateError says is told: it names no customer.
     """
+    if isinstance(error, StateError):
+        fields["reason"] = str(error)
     log.critical(message, exit_code=EXIT_CODE, exc_info=error, **fields)
     for handler in logging.getLogger().handlers:
         handler.flush()
