@@ -27,7 +27,7 @@ LEDGER = b"\x00ledger"
 """Key of the ledger in the state topic; no subject can be equal to it."""
 SLICE = 2_000
 """Customers that one decision wakes at most: a herd of deadlines is worked off in slices."""
-REMEDY = "give it another name, or start anew under another topic_prefix and app_id"
+REMEDY = "give the pack another name or start anew under another topic_prefix and app_id"
 MOST_BYTES = 262_144
 """A row longer than this is counted, long before the broker would refuse it."""
 
@@ -101,7 +101,7 @@ class Partition:
         if owner != pack:
             raise StateError(f"expected state of pack {pack}, got state of pack {owner}")
         if faults := self._engine.misfits(ledger["pack"].get("state", {})):
-            raise StateError(f"state of another kind: {', '.join(faults)}; {REMEDY}")
+            raise StateError(f"state of another kind, {REMEDY}: {', '.join(faults)}")
 
     def _ledger(self) -> bytes:
         plan, kinds = self._plan, self._engine.kinds

@@ -22,7 +22,7 @@ GRACE = 10.0
 
 @pytest.fixture
 def fleet(configured: Callable[..., Settings], tmp_path: Path) -> Iterator[cluster.Workers]:
-    settings = configured(journal_partitions=2, session_timeout=6.0)
+    settings = configured(journal_partitions=2, session_timeout=6.0, watchdog=12.0)
     topics.create(settings)
     fleet = cluster.Workers(settings, tmp_path)
     yield fleet
@@ -55,7 +55,7 @@ def test_a_worker_told_to_end_does_so_within_its_grace_and_another_goes_on_where
 
 
 def test_two_workers_of_one_identity_are_noticed(fleet: cluster.Workers) -> None:
-    """The older one is fenced and says so; it does not go on beside the newer one."""
+    """The older one is fenced, or cut off from its group; it says so and ends, and the newer one goes on."""
     fleet.start("a")
     fleet.opened("a")
     first = fleet.processes["a"]
@@ -64,7 +64,7 @@ def test_two_workers_of_one_identity_are_noticed(fleet: cluster.Workers) -> None
     assert first.wait(40) == EXIT_CODE, fleet.logs()
     assert fleet.processes["a"].poll() is None
     [line] = critical(fleet, "a")
-    assert "partition taken over by another worker" in line
+    assert "partition taken over by another worker" in line or "no progress" in line
     assert fleet.terminate() == {"a": 0}, fleet.logs()
 
 

@@ -65,6 +65,8 @@ def many(first: int, seeds: int) -> int:
     console.print(coverage(seen, seeds))
     for verdict in failed[:SHOWN]:
         tell(verdict)
+    if failed:
+        console.print(f"failed: {sorted(verdict.scenario.seed for verdict in failed)}", highlight=False)
     console.print(f"{seeds} seeds in {time.monotonic() - began:.0f} s, {len(failed)} failed")
     return 1 if failed else 0
 

@@ -130,6 +130,20 @@ def test_rows_that_the_client_does_not_take_abort_the_transaction(seen: list[str
     assert seen == ["aborted 3", "open 3"]
 
 
+def test_a_client_that_slips_is_understood(seen: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has set a fatal error and returns a number all the same, which Python calls a SystemError."""
+    sink, fake = scripted(seen, None)
+
+    def slip(_: float) -> int:
+        raise SystemError("returned a result with an exception set") from FATAL
+
+    monkeypatch.setattr(fake, "flush", slip)
+    with pytest.raises(KafkaException) as caught:
+        sink.commit(Deciding())
+
+    assert caught.value.args[0].fatal()
+
+
 @pytest.mark.parametrize("answer", [FATAL, UNKNOWN], ids=["fenced", "unknown outcome"])
 def test_anything_else_is_the_end(seen: list[str], answer: KafkaError) -> None:
     sink, fake = scripted(seen, answer)

@@ -31,7 +31,7 @@ def stop(message: str, error: BaseException | None = None, **fields: Any) -> NoR
         error: What led here, if anything. What a StateError says is told: it names no customer.
     """
     if isinstance(error, StateError):
-        fields["reason"] = str(error)
+        fields["reason"] = str(error)[:200]
     log.critical(message, exit_code=EXIT_CODE, exc_info=error, **fields)
     for handler in logging.getLogger().handlers:
         handler.flush()

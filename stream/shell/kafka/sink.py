@@ -39,8 +39,6 @@ def options(plan: Plan, partition: int) -> dict[str, Any]:
         "compression.type": plan.compression,
         "queue.buffering.max.messages": 2_000_000,
         "queue.buffering.max.kbytes": 2_000_000,
-        # without one the client raises SystemError out of `flush` when it was fenced; the calls say all there is to know
-        "error_cb": lambda _: None,
     }
 
 
@@ -117,10 +115,20 @@ class Sink:
                 topic(output.topic), output.value, output.key, partition, headers=headers, on_delivery=self._delivered
             )
         self._queue([{"key": key, "value": value} for key, value in decision.rows])
-        if producer.flush(CALL):
+        if self._flush():
             raise DeliveryError(f"records of journal partition {partition} were not acknowledged within {CALL:.0f} s")
         if self._faults:
             raise KafkaException(self._faults[0])
+
+    def _flush(self) -> int:
+        """Wait for the acknowledgements; how many are missing. Raises KafkaException when the client has failed for good."""
+        try:
+            return int(self._producer.flush(CALL))
+        except SystemError as error:
+            # the client's slip: it returns a number although it has set a fatal error, such as having been fenced
+            if isinstance(error.__cause__, Failure):
+                raise KafkaException(error.__cause__) from error
+            raise
 
     def _queue(self, rows: list[dict[str, Any]]) -> None:
         """Queue the rows. Raises KafkaException when the client would not have them all."""
