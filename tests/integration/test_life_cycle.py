@@ -55,16 +55,20 @@ def test_a_worker_told_to_end_does_so_within_its_grace_and_another_goes_on_where
 
 
 def test_two_workers_of_one_identity_are_noticed(fleet: cluster.Workers) -> None:
-    """The older one is fenced, or cut off from its group; it says so and ends, and the newer one goes on."""
+    """Each takes the other's place in the group, until a commit shows one of them that it was fenced; that one ends."""
     fleet.start("a")
     fleet.opened("a")
-    first = fleet.processes["a"]
+    both = [fleet.processes["a"]]
     fleet.start("a")
+    both.append(fleet.processes["a"])
+    until = time.monotonic() + 40
+    while all(process.poll() is None for process in both):
+        assert time.monotonic() < until, fleet.logs()
+        time.sleep(0.2)
 
-    assert first.wait(40) == EXIT_CODE, fleet.logs()
-    assert fleet.processes["a"].poll() is None
-    [line] = critical(fleet, "a")
-    assert "partition taken over by another worker" in line or "no progress" in line
+    assert sorted((process.poll() for process in both), key=str) == [EXIT_CODE, None]
+    assert len(critical(fleet, "a")) == 1
+    fleet.processes["a"] = next(process for process in both if process.poll() is None)
     assert fleet.terminate() == {"a": 0}, fleet.logs()
 
 

@@ -126,8 +126,11 @@ class Sink:
             return int(self._producer.flush(CALL))
         except SystemError as error:
             # the client's slip: it returns a number although it has set a fatal error, such as having been fenced
-            if isinstance(error.__cause__, Failure):
-                raise KafkaException(error.__cause__) from error
+            for behind in (error.__cause__, error.__context__):
+                if isinstance(behind, Failure):
+                    raise KafkaException(behind) from error
+                if isinstance(behind, KafkaException):
+                    raise behind from error
             raise
 
     def _queue(self, rows: list[dict[str, Any]]) -> None:
