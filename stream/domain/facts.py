@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 
 class Fact(NamedTuple):
@@ -30,8 +30,8 @@ class Fact(NamedTuple):
 class Role:
     """Bits of `Fact.role`."""
 
-    A = 1
-    B = 2
+    A: Final = 1
+    B: Final = 2
 
 
 class Standing(NamedTuple):

@@ -26,12 +26,16 @@ class Customer:
 
     Attributes:
         due: Not later than the next deadline (lateness included) or held event; exact after `next_due`.
+        alarm: When somebody has to look at the row although no event comes: the next deadline that may not be quiet.
+        stale: Whether another plan worked out the deadlines that the row came with.
     """
 
-    __slots__ = ("_codec", "_states", "_touched", "due", "plan", "row", "subject")
+    __slots__ = ("_codec", "_states", "_touched", "alarm", "due", "plan", "row", "stale", "subject")
 
-    def __init__(self, plan: Plan, codec: Codec, subject: str, row: Row, due: int) -> None:
-        self.plan, self.subject, self.row, self.due = plan, subject, row, due
+    def __init__(self, plan: Plan, codec: Codec, subject: str, row: Row) -> None:
+        self.plan, self.subject, self.row = plan, subject, row
+        self.due = self.alarm = NEVER
+        self.stale = row.deadlines is None
         self._codec = codec
         self._states: dict[str, Any] = {}
         self._touched: set[str] = set()
@@ -75,11 +79,11 @@ class Customer:
         return ledger
 
     def encoded(self) -> bytes:
-        """The row's bytes, with its deadline as `next_due` left it."""
+        """The row's bytes, with its alarm."""
         if self._touched:
             self._codec.put(self.row, self._states, self._touched)
             self._touched.clear()
-        return self._codec.encode(self.row, self.due)
+        return self._codec.encode(self.row, self.alarm)
 
     def repeats(self, digest: bytes) -> bool:
         """Whether this event was among the last `RECENT`; remembers it if not."""
@@ -125,6 +129,15 @@ class Customer:
         if self.row.inbox and self.row.inbox[0].recorded < self.due:
             self.due = self.row.inbox[0].recorded
         return self.due
+
+    def loud(self) -> dict[int, int]:
+        """The `deadlines` that may bring a signal, or let a fact go that waits for them."""
+        timed, deferred = self.plan.timed, self.row.deferred
+        return {
+            place: deadline
+            for place, deadline in self.deadlines().items()
+            if (rule := timed[place]).name in deferred or not rule.mechanism.quiet(self.glance(rule.slot), self)
+        }
 
     def prune(self) -> None:
         """Forget balances of dates that no rule can still ask for.

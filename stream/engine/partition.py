@@ -207,9 +207,13 @@ class Partition:
             if event.recorded <= self._clock.of(RELEASE):
                 advance(work, customer, self._clock, self._order)
             return
-        if self._order is Order.SEQUENCED and customer.due < event.recorded:
+        if self._order is Order.SEQUENCED:
             self._behind.floor = floor
-            advance(work, customer, self._behind, self._order)
+            clock = self._behind
+        else:
+            clock = self._clock
+        # who would have woken to no purpose was left asleep: first what has passed quietly meanwhile
+        if customer.due <= clock.latest() and advance(work, customer, clock, self._order):
             customer.next_due()
         take(work, customer, event)
 
@@ -220,8 +224,7 @@ class Partition:
         self._clock.advance(tick)
         for subject in self._alarms.ring(self._clock):
             customer = self._customer(subject)
-            stale = customer.row.deadlines is None
-            if advance(self._work, customer, self._clock, self._order) or stale:
+            if advance(self._work, customer, self._clock, self._order) or customer.stale:
                 self._keep(customer)
             else:
                 self._arm(customer)
@@ -239,15 +242,19 @@ class Partition:
 
     def _arm(self, customer: Customer) -> None:
         """Set the alarm for the next deadline, or wait for the sources that hold back one that has come."""
-        latest = self._clock.latest()
-        if customer.next_due() > latest:
-            if customer.due < NEVER:
-                self._alarms.arm(customer.subject, customer.due)
+        latest, subject, inbox = self._clock.latest(), customer.subject, customer.row.inbox
+        loud = customer.loud()
+        customer.alarm = min(loud.values(), default=NEVER)
+        if inbox and inbox[0].recorded < customer.alarm:
+            customer.alarm = inbox[0].recorded
+        if customer.alarm > latest:
+            if customer.alarm < NEVER:
+                self._alarms.arm(subject, customer.alarm)
             return
-        if customer.row.inbox:
-            self._set(customer.subject, customer.row.inbox[0].recorded, RELEASE, latest)
-        for place, deadline in customer.deadlines().items():
-            self._set(customer.subject, deadline, sources(self._plan.timed[place], self._order), latest)
+        if inbox:
+            self._set(subject, inbox[0].recorded, RELEASE, latest)
+        for place, deadline in loud.items():
+            self._set(subject, deadline, sources(self._plan.timed[place], self._order), latest)
 
     def _set(self, subject: str, due: int, topics: tuple[str, ...], latest: int) -> None:
         if due > latest:
@@ -258,5 +265,6 @@ class Partition:
 
     def _customer(self, subject: str) -> Customer:
         raw, codec = self._overlay.get(subject) or self._rows.get(subject), self._engine.codec
-        row, due = (Row(), NEVER) if raw is None else (codec.decode(raw), codec.due(raw))
-        return Customer(self._plan, codec, subject, row, due)
+        customer = Customer(self._plan, codec, subject, Row() if raw is None else codec.decode(raw))
+        customer.next_due()
+        return customer

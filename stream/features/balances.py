@@ -64,7 +64,17 @@ def as_of(state: Balances, day: int) -> int:
     >>> as_of(state, 4), as_of(state, 5)
     (0, 650)
     """
-    return sum(entry.minor for entry in used(state, day))
+    total = 0
+    for account in state.accounts.values():
+        if account.ended and day >= account.ended:
+            continue
+        if _one_pot(account):
+            entry = _of_pot(account, day)
+            if entry is not None:
+                total += entry.minor
+        else:
+            total += sum([entry.minor for entry in _merged(account, day)])
+    return total
 
 
 def used(state: Balances, day: int) -> list[Entry]:
@@ -73,10 +83,7 @@ def used(state: Balances, day: int) -> list[Entry]:
     for account in state.accounts.values():
         if account.ended and day >= account.ended:
             continue
-        if len(account.posted) == 1 and not account.closed:
-            _add(entries, _latest(next(iter(account.posted.values())), day))
-        else:
-            _merge(entries, account, day)
+        entries += _merged(account, day)
     return entries
 
 
@@ -120,6 +127,27 @@ def _insert(by_product: dict[str, list[Entry]], product: str, entry: Entry) -> N
             series.insert(place, entry)
 
 
+def _one_pot(account: Account) -> bool:
+    """Whether all that is known of an account is of one product: nearly always so."""
+    posted, closed = account.posted, account.closed
+    if len(posted) + len(closed) == 1:
+        return True
+    if len(posted) != 1 or len(closed) != 1:
+        return False
+    (one,), (other,) = posted, closed
+    return not one or not other or one == other
+
+
+def _of_pot(account: Account, day: int) -> Entry | None:
+    """The entry that counts of an account of one product."""
+    movement = closing = None
+    for series in account.posted.values():
+        movement = _latest(series, day)
+    for series in account.closed.values():
+        closing = _latest(series, day)
+    return closing if movement is None or (closing is not None and movement.day <= closing.day) else movement
+
+
 def _latest(series: list[Entry] | None, day: int) -> Entry | None:
     if not series:
         return None
@@ -129,8 +157,9 @@ def _latest(series: list[Entry] | None, day: int) -> Entry | None:
     return series[place - 1] if place else None
 
 
-def _merge(entries: list[Entry], account: Account, day: int) -> None:
+def _merged(account: Account, day: int) -> list[Entry]:
     """Events that name no product class belong to the account's only one, else to its demand deposit."""
+    entries: list[Entry] = []
     posted, closed = account.posted, account.closed
     named = sorted({*posted, *closed} - {""})
     home = "DEMAND" if "DEMAND" in named else named[0] if named else ""
@@ -141,9 +170,6 @@ def _merge(entries: list[Entry], account: Account, day: int) -> None:
         movement, closing = max(movements, default=None), max(closings, default=None)
         if movement is not None and (closing is None or movement.day > closing.day):
             closing = movement
-        _add(entries, closing)
-
-
-def _add(entries: list[Entry], entry: Entry | None) -> None:
-    if entry is not None:
-        entries.append(entry)
+        if closing is not None:
+            entries.append(closing)
+    return entries

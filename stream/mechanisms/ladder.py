@@ -87,6 +87,13 @@ class Ladder:
         """The close of the first date to be judged."""
         return self.calendar.close(state.days[0]) if state.days else NEVER
 
+    def quiet(self, state: State, read: Read) -> bool:
+        """Whether the value keeps to its band, and out of the zones, on all dates to be judged: nearly always so."""
+        band, days = state.band, state.days
+        if band == UNSEEN and days:
+            band = bisect_right(self.thresholds, read.amount(self.value, days[0])) if self.observe_first else 0
+        return all(self._calm(band, read.amount(self.value, day)) for day in days)
+
     def fire(self, state: State, read: Read) -> tuple[Signal, ...]:
         """Judge the first waiting date by its own value."""
         day = state.days.pop(0)
@@ -105,6 +112,9 @@ class Ladder:
         if state.band == UNSEEN:
             state.band = bisect_right(self.thresholds, value) if self.observe_first else 0
             state.entered = day
+        if self._calm(state.band, value):
+            state.target, state.near, state.risk = UNSEEN, 0, 0
+            return SILENT
         moved = self._cross(state, day, at, value, read)
         zones = self._near(state, day, at, value, read) + self._risk(state, day, at, value, before, read)
         return moved + zones
@@ -116,6 +126,17 @@ class Ladder:
         while band and value * PPM < self.thresholds[band - 1] * (PPM - self.hysteresis_ppm):
             band -= 1
         return band
+
+    def _calm(self, band: int, value: int) -> bool:
+        """Whether a value neither points to another band nor lies in a zone of this one."""
+        if band < len(self.thresholds):
+            above = self.thresholds[band]
+            if value >= above or value * PPM >= above * (PPM - self.near_ppm):
+                return False
+        if band == 0:
+            return True
+        below = self.thresholds[band - 1]
+        return value >= below and value * PPM >= below * (PPM + self.risk_ppm)
 
     def _cross(self, state: State, day: int, at: int, value: int, read: Read) -> tuple[Signal, ...]:
         target = self._target(state.band, value)

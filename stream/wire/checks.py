@@ -36,15 +36,15 @@ class Checks:
     """Remembers the currencies seen, so that a known one costs one look."""
 
     def __init__(self) -> None:
-        self._signed: dict[str, Any] = {}
-        self._unsigned: dict[str, Any] = {}
+        self._with_sign: dict[str, Any] = {}
+        self._without_sign: dict[str, Any] = {}
 
     def fault(self, entry: Entry, data: Any) -> Fault | None:
         """The first fault of a decoded payload, in the order of its fields within each kind."""
         for name, signed in entry.money:
             value = getattr(data, name)
             if value is not None:
-                small = (self._signed if signed else self._unsigned).get(value.ccy)
+                small = (self._with_sign if signed else self._without_sign).get(value.ccy)
                 if small is None or small(value.amount) is None:
                     found = self._money(value, signed, f"$.data.{name}")
                     if found is not None:
@@ -63,8 +63,8 @@ class Checks:
         if _CCY.match(value.ccy) is None:
             return RejectCode.BAD_VALUE, f"{path}.ccy", "expected three capital letters"
         places = money.exponent(value.ccy)
-        self._signed[value.ccy] = _SMALL[True][places]
-        self._unsigned[value.ccy] = _SMALL[False][places]
+        self._with_sign[value.ccy] = _SMALL[True][places]
+        self._without_sign[value.ccy] = _SMALL[False][places]
         if _AMOUNTS[signed].match(value.amount) is None:
             kind = "a plain decimal text" if signed else "a plain decimal text that is not negative"
             return RejectCode.BAD_VALUE, f"{path}.amount", f"expected {kind}"

@@ -14,12 +14,11 @@ from typing import Any
 import faust
 import msgspec
 
-from stream.domain.days import NEVER
 from stream.domain.events import Coordinates, Event, Order
 from stream.engine.clock import Clock
 from stream.engine.customer import Customer
 from stream.engine.engine import Engine
-from stream.engine.row import Row, due_of
+from stream.engine.row import Row
 from stream.engine.timeline import advance, take
 from stream.packs import loader
 from stream.wire.decode import subject_of
@@ -52,24 +51,23 @@ class Whole(Customer):
     """A customer out of a table of JSON: all states are objects, none is kept in bytes."""
 
     def __init__(self, subject: str, value: Any) -> None:
-        super().__init__(engine.plan, engine.codec, subject, Row(), NEVER)
-        if value is not None:
-            self.row, self.due = msgspec.convert(value["row"], Row, str_keys=True), value["due"]
-            for slot, state in value["slots"].items():
-                self._states[slot] = msgspec.convert(state, engine.plan.slots[slot], str_keys=True)
+        row = Row() if value is None else msgspec.convert(value["row"], Row, str_keys=True)
+        super().__init__(engine.plan, engine.codec, subject, row)
+        for slot, state in {} if value is None else value["slots"].items():
+            self._states[slot] = msgspec.convert(state, engine.plan.slots[slot], str_keys=True)
 
     def stored(self) -> Any:
         """What JSON can hold."""
         slots = {slot: msgspec.to_builtins(state, str_keys=True) for slot, state in self._states.items()}
-        return {"due": self.due, "row": msgspec.to_builtins(self.row, str_keys=True), "slots": slots}
+        return {"row": msgspec.to_builtins(self.row, str_keys=True), "slots": slots}
 
 
 class Packed(Customer):
     """A customer out of a table of our row bytes."""
 
     def __init__(self, subject: str, value: Any) -> None:
-        row, due = (Row(), NEVER) if value is None else (engine.codec.decode(value), due_of(value))
-        super().__init__(engine.plan, engine.codec, subject, row, due)
+        row = Row() if value is None else engine.codec.decode(value)
+        super().__init__(engine.plan, engine.codec, subject, row)
 
     def stored(self) -> Any:
         """The row's bytes."""
@@ -90,10 +88,9 @@ async def decide(stream: faust.StreamT) -> None:
             continue
         customer, work, clock = form(item.subject, rows.get(event.key)), engine.work(), Clock()
         clock.floor = recorded - 1
-        if customer.due < recorded:
+        if customer.next_due() < recorded:
             advance(work, customer, clock, Order.SEQUENCED)
         take(work, customer, item)
-        customer.next_due()
         rows[event.key] = customer.stored()
         for output in work.outputs:
             await triggers.send(key=output.key, value=output.value, headers=dict(output.headers))
