@@ -12,6 +12,7 @@ import pytest
 
 from tests.simulation.__main__ import WITHIN, described
 from tests.simulation.bugs import BUGS
+from tests.simulation.kept import KEPT, Kept
 from tests.simulation.scenario import LEAST_EVENTS, LEAST_FAULTS, planned
 from tests.simulation.trial import apart, shrunk, tried, verdicts
 
@@ -42,6 +43,15 @@ def test_whatever_dies_what_is_committed_is_what_the_journal_says(
         assert verdict.faults == [], f"seed {verdict.scenario.seed}; least: {described(shrunk(verdict.scenario))}"
     record_property("simulated", dict(seen))
     assert seen.keys() == EXPECTED
+
+
+@pytest.mark.parametrize("kept", KEPT, ids=lambda kept: f"seed-{kept.scenario.seed}")
+def test_what_once_failed_holds(kept: Kept) -> None:
+    """Shrunk to what it needed."""
+    with apart():
+        verdict = tried(kept.scenario)
+
+    assert verdict.faults == [], kept.reason
 
 
 @pytest.mark.parametrize("bug", BUGS)

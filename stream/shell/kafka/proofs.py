@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from stream.shell.kafka.positions import Committed, Mark
 
 MOST_SAMPLES = 600
+ASK_AFTER = 10.0
+"""Seconds after which the broker's time is asked again when no acknowledgement has told it."""
 Ends = Mapping[int, int]
 """High watermark per partition."""
 
@@ -28,6 +30,8 @@ class BrokerClock:
     >>> clock.heard(1767576600000, steady=7.0)
     >>> clock.now(7.0), clock.now(9.5)
     (1767576600000, 1767576602500)
+    >>> clock.stale(16.0), clock.stale(18.0)
+    (False, True)
     """
 
     def __init__(self) -> None:
@@ -41,6 +45,10 @@ class BrokerClock:
     def now(self, steady: float) -> int | None:
         """The broker's time, UTC ms, less what the last acknowledgement took to come; None before the first."""
         return None if self._appended is None else self._appended + int((steady - self._steady) * 1000)
+
+    def stale(self, steady: float) -> bool:
+        """Whether the broker should be heard again: what it said last may have been wrong, and put right since."""
+        return self._appended is None or steady - self._steady > ASK_AFTER
 
 
 class WallClock:

@@ -51,7 +51,8 @@ class Ticks:
     """Sampler and tick writer.
 
     Args:
-        clock: The broker's time; a first tick, which says nothing, is written to hear of it.
+        clock: The broker's time. When it is needed and has not been heard for a while, a tick is written that says
+            nothing new, for the sake of its acknowledgement; so is a first one.
         owner: Whether this worker owns journal partition 0 and is live.
         write: Takes the tick into the next ingest round.
     """
@@ -72,6 +73,7 @@ class Ticks:
         self._owner = owner
         self._write = write
         self._clocks = {source.topic: SourceClock(source, plan.idle_after) for source in plan.sources}
+        self._timed = any(source.order is Order.WALL for source in plan.sources)
         self._due = 0.0
         self._last: Tick | None = None
 
@@ -110,8 +112,8 @@ class Ticks:
     def _maybe_write(self) -> None:
         now = self._world.steady()
         tick = self.tick()
-        unheard = self._clock.now(now) is None
-        if now < self._due or not (unheard or (tick != self._last and (tick.clock or tick.idle))):
+        news = tick != self._last and (tick.clock or tick.idle)
+        if now < self._due or not (news or (self._timed and self._clock.stale(now))):
             return
         # keep the rhythm, but do not catch up on what a stall missed
         self._due = max(self._due + self._plan.tick_interval, now)

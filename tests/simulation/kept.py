@@ -1,0 +1,34 @@
+"""Runs that once failed, as data: whatever later plans make of a seed, these stay what they were.
+
+Rule: `make simulate` prints a failing seed as such an entry; it comes here with the reason, together with the mending.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from tests.simulation.scenario import Fault, Scenario
+
+
+class Kept(NamedTuple):
+    """A scenario and what was wrong."""
+
+    reason: str
+    scenario: Scenario
+
+
+KEPT = (
+    Kept(
+        "T stood still: the broker's clock went back and came right again, and a quiet owner of the ticks never heard of it",
+        Scenario(
+            988, 1, static=True, workers=2,
+            faults=(
+                Fault("blind", 4.334220125473346, 0, 0.6404592421212395),
+                Fault("zombie", 5.170764024381793, 12, 0.18300294753077972),
+                Fault("retries", 7.457228845544938, 6, 0.06930989537431609),
+                Fault("join", 8.312663577580077, 38, 0.8331622858387808),
+                Fault("jump_back", 16.355920259230018, 18, 0.890628372387627),
+            ),
+        ),
+    ),
+)  # fmt: skip

@@ -1,0 +1,78 @@
+"""Law: T goes on as the broker's clock does, also after that clock was wrong for a while."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import cast
+
+from faust.types import TP
+
+from stream.domain.events import Order
+from stream.shell.kafka.offsets import ByPartition, Offsets
+from stream.shell.kafka.plan import Plan, SourceTopic
+from stream.shell.kafka.positions import Committed
+from stream.shell.kafka.proofs import BrokerClock
+from stream.shell.kafka.stamping import Tick
+from stream.shell.kafka.ticks import Ticks
+from stream.shell.kafka.world import World
+
+HOUR = 3_600_000
+SOURCE = SourceTopic("in.app", "in.app", 0, Order.WALL)
+PLAN = Plan("kairos", (SOURCE,), partitions=1, sample_interval=0.0, tick_interval=1.0, tick_margin=0)
+
+
+class QuietSource:
+    """A source of one partition to which nothing comes, and all of which is journaled."""
+
+    async def partitions(self, topics: list[str]) -> list[TP]:
+        return [TP("in.app", 0)]
+
+    async def ends(self, tps: Iterable[TP]) -> ByPartition:
+        return {"in.app": {0: 5}}
+
+    async def committed(self) -> dict[str, dict[int, Committed]]:
+        return {"in.app": {0: Committed(5)}}
+
+
+class Seconds:
+    """A world in which a second passes with every look at the clock."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def steady(self) -> float:
+        self.now += 1.0
+        return self.now
+
+
+async def _times(wrong: range, until: float) -> list[int]:
+    """T of each tick that a lone worker writes while the broker's clock is an hour behind in some seconds."""
+    world, clock, times = Seconds(), BrokerClock(), list[int]()
+
+    def write(tick: Tick) -> None:
+        behind = HOUR if int(world.now) in wrong else 0
+        clock.heard(10 * HOUR + int(world.now * 1000) - behind, world.now)
+        times.append(tick.clock.get("in.app", 0))
+
+    ticks = Ticks(cast(World, world), PLAN, cast(Offsets, QuietSource()), clock, lambda: True, write)
+    running = asyncio.ensure_future(ticks.run())
+    while world.now < until:
+        await asyncio.sleep(0)
+    running.cancel()
+    return times
+
+
+def test_a_quiet_fleet_follows_the_clock_of_the_broker() -> None:
+    times = asyncio.run(_times(range(0), until=60))
+
+    assert times == sorted(times)
+    assert times[-1] > 10 * HOUR + 50_000
+
+
+def test_a_broker_that_was_out_of_time_is_heard_again() -> None:
+    """Nothing new can be said while its clock is behind T; when it is right again, nothing but a tick tells so."""
+    times = asyncio.run(_times(range(20, 25), until=90))
+
+    assert times == sorted(times)
+    assert times[-1] > 10 * HOUR + 80_000
