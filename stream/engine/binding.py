@@ -87,7 +87,7 @@ def bind(pack: Pack) -> Plan:
         slots={
             GATES: Ledger,
             **{feature.slot: feature.state for feature in features.values()},
-            **{rule.slot: rule.mechanism.state for rule in rules},
+            **{rule.slot: rule.mechanism.state for rule in rules if rule.keeps},
         },
     )
 
@@ -124,6 +124,7 @@ class _Binder:
             tellings={moment: _telling(emit) for moment, emit in spec.emits.items()},
             topics=tuple(sorted({REGISTRY[kind].topic for kind in kinds})),
             waits=isinstance(mechanism, (Ladder, Absence, Rhythm)),
+            quiet=mechanism.quiet if isinstance(mechanism, Ladder) else None,
             amount=getattr(spec, "amount", None),
             key=_getter(getattr(spec, "per", None)),
             label=_getter(getattr(spec, "label", None)),

@@ -27,18 +27,27 @@ class Customer:
     Attributes:
         due: Not later than the next deadline (lateness included) or held event; exact after `next_due`.
         alarm: When somebody has to look at the row although no event comes: the next deadline that may not be quiet.
+        deadlines: When the next deadline of a waiting rule counts as passed (lateness after it), by its place, if it has one.
         stale: Whether another plan worked out the deadlines that the row came with.
     """
 
-    __slots__ = ("_codec", "_states", "_touched", "alarm", "due", "plan", "row", "stale", "subject")
+    __slots__ = ("_codec", "_states", "_touched", "alarm", "deadlines", "due", "plan", "row", "stale", "subject")
 
     def __init__(self, plan: Plan, codec: Codec, subject: str, row: Row) -> None:
         self.plan, self.subject, self.row = plan, subject, row
-        self.due = self.alarm = NEVER
-        self.stale = row.deadlines is None
         self._codec = codec
         self._states: dict[str, Any] = {}
         self._touched: set[str] = set()
+        self.due = self.alarm = NEVER
+        deadlines = row.deadlines
+        self.stale = deadlines is None
+        if deadlines is None:
+            deadlines = row.deadlines = {}
+        self.deadlines: dict[int, int] = deadlines
+        if self.stale:
+            for rule in plan.timed:
+                self.renew(rule, self.glance(rule.slot))
+        self.next_due()
 
     def amount(self, feature: str, day: int) -> int:
         """`Read.amount`."""
@@ -101,43 +110,35 @@ class Customer:
         facts = self.row.deferred.setdefault(rule.name, [])
         insort(facts, fact, key=_BY_TIME)
 
-    def deadlines(self) -> dict[int, int]:
-        """By place of the waiting rule, when its next deadline counts as passed (lateness after it); those that have one."""
-        row = self.row
-        if row.deadlines is None:
-            row.deadlines = {}
-            for rule in self.plan.timed:
-                self.renew(rule)
-        return row.deadlines
-
-    def renew(self, rule: Bound) -> None:
+    def renew(self, rule: Bound, state: Any) -> None:
         """A waiting rule's state has changed: its next deadline, worked out anew."""
-        state = self.glance(rule.slot)
         due = NEVER if state is None else rule.mechanism.due(state)
-        deadlines = self.deadlines()
         if due == NEVER:
-            deadlines.pop(rule.place, None)
+            self.deadlines.pop(rule.place, None)
             return
         due += self.plan.lateness
-        deadlines[rule.place] = due
+        self.deadlines[rule.place] = due
         if due < self.due:
             self.due = due
 
     def next_due(self) -> int:
         """The earliest of all deadlines and held events, exactly."""
-        self.due = min(self.deadlines().values(), default=NEVER)
-        if self.row.inbox and self.row.inbox[0].recorded < self.due:
-            self.due = self.row.inbox[0].recorded
+        inbox, deadlines = self.row.inbox, self.deadlines
+        self.due = min(deadlines.values()) if deadlines else NEVER
+        if inbox and inbox[0].recorded < self.due:
+            self.due = inbox[0].recorded
         return self.due
 
     def loud(self) -> dict[int, int]:
         """The `deadlines` that may bring a signal, or let a fact go that waits for them."""
-        timed, deferred = self.plan.timed, self.row.deferred
-        return {
-            place: deadline
-            for place, deadline in self.deadlines().items()
-            if (rule := timed[place]).name in deferred or not rule.mechanism.quiet(self.glance(rule.slot), self)
-        }
+        deadlines, deferred = self.deadlines, self.row.deferred
+        for rule in self.plan.timed:
+            quiet = rule.quiet
+            if quiet is None or rule.place not in deadlines or rule.name in deferred:
+                continue
+            if quiet(self.glance(rule.slot), self):
+                deadlines = {place: due for place, due in deadlines.items() if place != rule.place}
+        return deadlines
 
     def prune(self) -> None:
         """Forget balances of dates that no rule can still ask for.
@@ -155,5 +156,5 @@ class Customer:
         floors = [self.plan.calendar.day(self.row.seen)]
         ladders = (self.glance(slot) for slot in self.plan.ladders)
         floors += [ladder.judged for ladder in ladders if ladder is not None]
-        floors += [self.plan.calendar.day(deadline - self.plan.lateness - 1) for deadline in self.deadlines().values()]
+        floors += [self.plan.calendar.day(deadline - self.plan.lateness - 1) for deadline in self.deadlines.values()]
         return min(floors) - 1

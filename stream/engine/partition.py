@@ -265,6 +265,4 @@ class Partition:
 
     def _customer(self, subject: str) -> Customer:
         raw, codec = self._overlay.get(subject) or self._rows.get(subject), self._engine.codec
-        customer = Customer(self._plan, codec, subject, Row() if raw is None else codec.decode(raw))
-        customer.next_due()
-        return customer
+        return Customer(self._plan, codec, subject, Row() if raw is None else codec.decode(raw))

@@ -23,6 +23,8 @@ MARK = 4
 ALWAYS = 0
 """Earlier than any deadline: when a row of another plan is due, for nobody knows."""
 _HEADER = struct.Struct(f">Bq{MARK}s")
+_SIZE = _HEADER.size
+_VERSION = bytes([VERSION])
 
 
 class Held(NamedTuple):
@@ -75,6 +77,7 @@ class Codec:
         self._mark = mark
         self._kinds = dict(slots)
         self._states = {name: msgspec.msgpack.Decoder(kind) for name, kind in slots.items()}
+        self._known = self._states.keys()
         self._row = msgspec.msgpack.Decoder(Row)
         self._encode = msgspec.msgpack.Encoder().encode
 
@@ -85,21 +88,19 @@ class Codec:
     def due(self, raw: bytes) -> int:
         """When to look at a row, without decoding it: `ALWAYS` where it was another plan that worked out its deadlines."""
         due = due_of(raw)
-        return due if self._current(raw) else ALWAYS
-
-    def _current(self, raw: bytes) -> bool:
-        return raw[_HEADER.size - MARK : _HEADER.size] == self._mark
+        return due if raw[_SIZE - MARK : _SIZE] == self._mark else ALWAYS
 
     def decode(self, raw: bytes) -> Row:
         """The row, without slots the pack does not know; StateError when the bytes are of another version or shape."""
-        due_of(raw)
+        if raw[:1] != _VERSION:
+            due_of(raw)
         try:
-            row = self._row.decode(memoryview(raw)[_HEADER.size :])
+            row = self._row.decode(memoryview(raw)[_SIZE:])
         except msgspec.MsgspecError as error:
             raise StateError(f"row does not fit this engine: {type(error).__name__}") from error
-        if not self._current(raw):
+        if raw[_SIZE - MARK : _SIZE] != self._mark:
             row.deadlines = None
-        if not row.slots.keys() <= self._states.keys():
+        if not row.slots.keys() <= self._known:
             row.slots = {name: state for name, state in row.slots.items() if name in self._states}
         return row
 
@@ -133,8 +134,8 @@ def due_of(raw: bytes) -> int:
     >>> due_of(Codec({}).encode(Row(), 1767576600000))
     1767576600000
     """
-    if len(raw) < _HEADER.size:
-        raise StateError(f"expected at least {_HEADER.size} bytes of row, got {len(raw)}")
+    if len(raw) < _SIZE:
+        raise StateError(f"expected at least {_SIZE} bytes of row, got {len(raw)}")
     version, due, _ = _HEADER.unpack_from(raw)
     if version != VERSION:
         raise StateError(f"expected a row of codec version {VERSION}, got version {version}")

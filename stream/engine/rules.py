@@ -15,6 +15,7 @@ from stream.mechanisms.protocol import Mechanism
 from stream.packs.spec import Emit
 
 Format = Callable[[Value], str]
+_new: Any = tuple.__new__
 
 
 class Template:
@@ -54,6 +55,8 @@ class Bound:
         topics: The source topics whose clocks its deadlines wait for.
         released: The same under the recorded clock, where deadlines stand in one order with held events.
         waits: False when nothing of it can ever be due.
+        quiet: Whether all its deadlines would pass in silence; None where that cannot be known beforehand.
+        keeps: Whether its mechanism has any state.
         place: Its place among the rules that wait.
     """
 
@@ -61,9 +64,11 @@ class Bound:
         "_amount",
         "_key",
         "_label",
+        "keeps",
         "mechanism",
         "name",
         "place",
+        "quiet",
         "released",
         "slot",
         "tellings",
@@ -78,12 +83,14 @@ class Bound:
         tellings: dict[str, Telling],
         topics: tuple[str, ...],
         waits: bool,
+        quiet: Callable[[Any, Any], bool] | None,
         amount: str | None,
         key: Getter | None,
         label: Getter | None,
     ) -> None:
         self.name, self.slot, self.mechanism = name, f"r_{name}", mechanism
-        self.tellings, self.topics, self.waits = tellings, topics, waits
+        self.tellings, self.topics, self.waits, self.quiet = tellings, topics, waits, quiet
+        self.keeps = bool(mechanism.state.__struct_fields__)
         self.released = (*RELEASE, *topics)
         self.place = 0
         self._amount, self._key, self._label = amount, key, label
@@ -93,7 +100,8 @@ class Bound:
         amount = seen.amount(self._amount) if self._amount is not None else 0
         key = _text(self._key(seen.data)) if self._key is not None else ""
         label = _text(self._label(seen.data)) if self._label is not None else ""
-        return Fact(role, seen.event.at, seen.day, amount, key, label, seen.event.origin)
+        event = seen.event
+        return _new(Fact, (role, event.at, seen.day, amount, key, label, event.origin))  # type: ignore[no-any-return]
 
 
 def _text(value: Any) -> str:

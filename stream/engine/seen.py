@@ -7,6 +7,7 @@ from typing import Any
 from stream.domain.days import Calendar
 from stream.domain.events import Event
 from stream.domain.money import Rates
+from stream.wire.registry import REGISTRY
 
 
 class Seen:
@@ -33,8 +34,9 @@ class Seen:
 
 def date_of(event: Event, calendar: Calendar) -> int:
     """The date an event belongs to: the bank's own where it names one, else that of its instant in the pack's zone."""
-    data = event.data
-    booked = getattr(data, "booking_date", None) or getattr(data, "business_date", None)
-    if booked is not None:
-        return int(booked.toordinal())
+    field = REGISTRY[event.type].booked
+    if field:
+        booked = getattr(event.data, field)
+        if booked is not None:
+            return int(booked.toordinal())
     return calendar.day(event.at)

@@ -48,15 +48,23 @@ def fold(customer: Customer, seen: Seen, folds: Iterable[tuple[str, Fold]]) -> N
 
 def tell(work: Work, customer: Customer, rule: Bound, fact: Fact, now: int) -> None:
     """One rule hears of the event, unless an unproven deadline lies before it."""
-    if rule.waits and fact.at + work.plan.lateness >= customer.deadlines().get(rule.place, NEVER):
+    mechanism = rule.mechanism
+    if not rule.waits:
+        state = customer.state(rule.slot) if rule.keeps else None
+        signals = mechanism.tell(state, fact, customer)
+        if signals:
+            decide(work, customer, rule, signals, now)
+        return
+    proven = fact.at + work.plan.lateness
+    if proven >= customer.deadlines.get(rule.place, NEVER):
         work.trace(customer, rule.name, "deferred", fact.origin)
         customer.defer(rule, fact)
         return
-    signals = rule.mechanism.tell(customer.state(rule.slot), fact, customer)
-    if rule.waits:
-        customer.renew(rule)
-        if now > fact.at + work.plan.lateness:
-            work.counts["late", rule.name] += 1
+    state = customer.state(rule.slot)
+    signals = mechanism.tell(state, fact, customer)
+    customer.renew(rule, state)
+    if now > proven:
+        work.counts["late", rule.name] += 1
     if signals:
         decide(work, customer, rule, signals, now)
     if rule.name in customer.row.deferred:
@@ -66,11 +74,14 @@ def tell(work: Work, customer: Customer, rule: Bound, fact: Fact, now: int) -> N
 def fire(work: Work, customer: Customer, rule: Bound, now: int) -> None:
     """A deadline is proven to have passed: what it brings about, then the facts that waited for it."""
     work.trace(customer, rule.name, "deadline", "")
-    decide(work, customer, rule, rule.mechanism.fire(customer.state(rule.slot), customer), now)
+    state = customer.state(rule.slot)
+    signals = rule.mechanism.fire(state, customer)
+    if signals:
+        decide(work, customer, rule, signals, now)
     if rule.name in customer.row.deferred:
         catch_up(work, customer, rule, now)
     else:
-        customer.renew(rule)
+        customer.renew(rule, state)
 
 
 def catch_up(work: Work, customer: Customer, rule: Bound, now: int) -> None:
@@ -81,7 +92,7 @@ def catch_up(work: Work, customer: Customer, rule: Bound, now: int) -> None:
         decide(work, customer, rule, mechanism.tell(state, facts.pop(0), customer), now)
     if not facts:
         customer.row.deferred.pop(rule.name, None)
-    customer.renew(rule)
+    customer.renew(rule, state)
 
 
 def decide(work: Work, customer: Customer, rule: Bound, signals: tuple[Signal, ...], now: int) -> None:

@@ -53,7 +53,7 @@ def advance(work: Work, customer: Customer, clock: Clock, order: Order) -> bool:
         inbox = customer.row.inbox
         head = inbox[0].recorded if inbox and inbox[0].recorded <= release else NEVER
         chosen, due = None, head
-        for place, deadline in customer.deadlines().items():
+        for place, deadline in customer.deadlines.items():
             sooner = deadline < due or (deadline == due and chosen is not None and place < chosen.place)
             if sooner and deadline <= clock.of(sources(timed[place], order)):
                 chosen, due = timed[place], deadline

@@ -99,10 +99,6 @@ class Absence:
             deadline = min(deadline, self._deadline(episode))
         return deadline
 
-    def quiet(self, state: State, read: Read) -> bool:
-        """Never: what did not happen is what it tells."""
-        return False
-
     def fire(self, state: State, read: Read) -> tuple[Signal, ...]:
         """The earliest deadline passed without B."""
         key = min(state.open, key=lambda name: (self._deadline(state.open[name]), name))

@@ -71,10 +71,6 @@ class Count:
         """Never."""
         return NEVER
 
-    def quiet(self, state: State, read: Read) -> bool:
-        """Never asked."""
-        return True
-
     def fire(self, state: State, read: Read) -> tuple[Signal, ...]:
         """Never asked."""
         return SILENT

@@ -88,7 +88,11 @@ class Ladder:
         return self.calendar.close(state.days[0]) if state.days else NEVER
 
     def quiet(self, state: State, read: Read) -> bool:
-        """Whether the value keeps to its band, and out of the zones, on all dates to be judged: nearly always so."""
+        """Whether every date to be judged will pass in silence, as things stand: nearly always so.
+
+        The value keeps to its band and out of the zones. Such dates are judged all the same, but nobody need wake for them:
+        it is enough when the customer is at hand anyway, before its next fact. False is always right.
+        """
         band, days = state.band, state.days
         if band == UNSEEN and days:
             band = bisect_right(self.thresholds, read.amount(self.value, days[0])) if self.observe_first else 0

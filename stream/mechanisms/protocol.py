@@ -34,13 +34,6 @@ class Mechanism(Protocol):
         """The next deadline, event time in UTC ms; `days.NEVER` when nothing is due."""
         ...
 
-    def quiet(self, state: Any, read: Read) -> bool:
-        """Whether every deadline there is would pass without a signal, as things stand: then nobody need wake for them.
-
-        They are fired all the same, but only when the customer is at hand anyway, before its next fact. False is always right.
-        """
-        ...
-
     def fire(self, state: Any, read: Read) -> tuple[Signal, ...]:
         """The next deadline has been proven to have passed: signals as of that instant."""
         ...

@@ -65,10 +65,6 @@ class Rhythm:
             return NEVER
         return self.calendar.close(self.expected(state) + self.grace)
 
-    def quiet(self, state: State, read: Read) -> bool:
-        """Never: what did not come is what it tells."""
-        return False
-
     def fire(self, state: State, read: Read) -> tuple[Signal, ...]:
         """The expected payment did not come."""
         expected, at = self.expected(state), self.due(state)

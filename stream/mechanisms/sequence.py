@@ -59,10 +59,6 @@ class Sequence:
         """Never: what does not complete is simply forgotten."""
         return NEVER
 
-    def quiet(self, state: State, read: Read) -> bool:
-        """Never asked."""
-        return True
-
     def fire(self, state: State, read: Read) -> tuple[Signal, ...]:
         """Never asked."""
         return SILENT
