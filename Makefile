@@ -5,7 +5,7 @@ BROKER := $(PYTHON) deploy/kafka/kafka.py
 SEEDS ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate chaos lint types bench bench-kafka kafka-up kafka-down demo-kafka schemas readme lock clean
+.PHONY: help demo test test-compiled simulate chaos lint types compiled bench bench-kafka bench-kafka-compiled kafka-up kafka-down demo-kafka schemas readme lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -44,8 +44,20 @@ types: .venv/ready ## strict types
 bench: .venv/ready ## speed of the engine in replay, as ratios within one run
 	$(BIN)/python -m tests.bench.engine
 
+compiled: build/compiled/ready ## the core as machine code in build/compiled, from the same sources (needs a C compiler)
+
+build/compiled/ready: .venv/ready $(shell find stream -name '*.py') deploy/compiled.py
+	$(BIN)/python deploy/compiled.py build/compiled
+	@touch $@
+
+test-compiled: build/compiled/ready ## the laws of the engine over the compiled core
+	PYTHONPATH=build/compiled:. $(BIN)/python -P -m pytest -n 2 tests/laws tests/properties tests/scenarios tests/unit/test_readme.py
+
 bench-kafka: .venv/ready ## Kairos against Faust as its documentation teaches it, on one broker, in one run
 	$(BIN)/python -m tests.bench.kafka
+
+bench-kafka-compiled: build/compiled/ready ## the same with the compiled core, for all contenders
+	$(BIN)/python -m tests.bench.kafka --compiled
 
 kafka-up: ## a broker on 127.0.0.1:9092 (Java 17 and Maven)
 	$(BROKER) start

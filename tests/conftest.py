@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
+
+from stream.engine import step
 
 collect_ignore = ["bench"]
 """Programs, not tests: nothing there may fail on a slow machine."""
@@ -45,6 +48,12 @@ class Groups(LoadScopeScheduling):
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:
     """Asked by pytest-xdist once, where the workers are started."""
     return Groups(config, log)
+
+
+def pytest_report_header() -> str:
+    """Which core is tested: the sources, or what `make compiled` made of them."""
+    kind = "sources" if str(step.__file__).endswith(".py") else "compiled"
+    return f"core: {kind} ({Path(str(step.__file__)).parents[2].name})"
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -29,6 +29,7 @@ _NAME = re.compile("[a-z0-9]{1,64}", re.ASCII)
 _OURS = frozenset({*EXTRAS, _KEY, "kairosraw", "data", "datacontenttype"})
 _CORE = frozenset({"specversion", "id", "source", "type", "subject", "time", "sequence", "recordedtime"})
 _UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
+_NO_LINE_OF_OURS = (*_UNREADABLE, binascii.Error, KeyError, TypeError)
 
 
 class Line(NamedTuple):
@@ -128,7 +129,7 @@ def from_line(line: bytes) -> Line:
         if "kairosraw" in parts:
             return _unwrapped(parts)
         spliced = _attributes(parts)
-    except (*_UNREADABLE, binascii.Error, KeyError, TypeError):
+    except _NO_LINE_OF_OURS:
         spliced = None
     return spliced or Line(None, [], line, {})
 

@@ -136,6 +136,7 @@ def documented(brokers: str, log: list[Recorded], store: str, source: str) -> Fi
     handled = sum(kind(line.line) in HANDLED for line in log)
     module = [
         sys.executable,
+        "-P",
         "-m",
         "tests.bench.faust_documented",
         brokers,
@@ -146,8 +147,13 @@ def documented(brokers: str, log: list[Recorded], store: str, source: str) -> Fi
         store,
         source,
     ]
+    path = os.pathsep.join([*filter(None, [os.environ.get("PYTHONPATH")]), str(ROOT)])
     process = subprocess.Popen(
-        [*module, "worker", "-l", "info", "--without-web"], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [*module, "worker", "-l", "info", "--without-web"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": path},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     try:
         with closing(Consumer({"bootstrap.servers": brokers, "group.id": f"{name}-look"})) as reader:
@@ -211,7 +217,10 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=60)
     parser.add_argument("--slice", type=int, default=20_000, help="lines for Faust")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--compiled", action="store_true", help="the core of `make compiled`, for all contenders")
     options = parser.parse_args()
+    if options.compiled:
+        os.environ["PYTHONPATH"] = str(ROOT / "build" / "compiled")
     lines = Bank(options.customers, options.days, 1).events()
     log = list(recorded(Numbered("log.jsonl", number, line) for number, line in enumerate(lines, 1)))
     part = log[: options.slice]
@@ -231,7 +240,9 @@ def main() -> None:
         told, wrong = len(figure.ids & of_part), len(figure.ids - of_part)
         print(f"Faust told {told} of the {len(of_part)} triggers of its slice (the others need a tick), and {wrong} wrong ones")
     base = statistics.median(figure.rate for figure in figures[ROCKS])
-    table = Table(title=f"{len(log):,} events, {options.customers:,} customers; Faust over a slice of {len(part):,}")
+    core = "compiled" if options.compiled else "pure Python"
+    title = f"{len(log):,} events, {options.customers:,} customers, core {core}; Faust over a slice of {len(part):,}"
+    table = Table(title=title)
     for heading in ("contender", "events/s", "CPU us an event", "times Faust"):
         table.add_column(heading, justify="left" if heading == "contender" else "right")
     for name, runs in figures.items():

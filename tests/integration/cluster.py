@@ -102,7 +102,9 @@ def environment(settings: Settings) -> dict[str, str]:
     own = {
         variable(name): text if isinstance(text, str) else msgspec.json.encode(text).decode() for name, text in given.items()
     }
-    return {**others, "PYTHONPATH": str(ROOT), **own}
+    # whoever runs the tests or a benchmark over a compiled core means its workers, too
+    path = os.pathsep.join([*filter(None, [os.environ.get("PYTHONPATH")]), str(ROOT)])
+    return {**others, "PYTHONPATH": path, **own}
 
 
 # Until something is decided
