@@ -218,6 +218,19 @@ def test_an_event_loop_that_hangs_is_ended_by_a_thread(fleet: Faulty) -> None:
     goes_on(fleet)
 
 
+def test_who_does_not_let_go_in_a_rebalance_ends(fleet: Faulty) -> None:
+    """The group waits for it, and nothing of it is live: the watchdog has nothing to look at."""
+    fleet.switch(faulty.CLINGS)
+    fleet.start("b")
+    ends(fleet, "partitions were not let go")
+
+    fleet.switch(faulty.CLINGS, on=False)
+    fleet.processes.pop("a")
+    write(fleet.settings, AFTER)
+    told_once(fleet, BEFORE + AFTER)
+    assert fleet.terminate() == {"b": 0}, fleet.logs()
+
+
 def test_a_member_that_left_the_group_in_silence_is_ended_by_who_takes_over(fleet: Faulty) -> None:
     """Its heartbeats have ended, its fetcher goes on (aiokafka 1154). As long as nobody else is there it does its work, and
     its commits keep its place; the next member waits for it as long as the group allows, then fences it."""

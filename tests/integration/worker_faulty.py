@@ -10,7 +10,7 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,14 @@ from faust.types import TP
 from stream.domain.events import JournalRecord
 from stream.shell import logs
 from stream.shell.kafka import app
+from stream.shell.kafka.positions import Committed
 from stream.shell.kafka.telemetry import Silent
 from stream.shell.kafka.worker import Worker
 from stream.shell.settings import Settings
 from tests.integration.worker_toy import ToyDecision, ToyPartition
 
-RAISES, LOOP, COMMIT, AGENT, DROPS, LEAVES = "engine raises", "loop hangs", "commit hangs", "agent hangs", "span lost", "left"
+RAISES, LOOP, COMMIT, AGENT = "engine raises", "loop hangs", "commit hangs", "agent hangs"
+DROPS, LEAVES, CLINGS = "span lost", "group left", "partitions kept"
 FOR_EVER = 3600.0
 STUCK, REBALANCE = 3.0, 6.0
 """Seconds: of the watchdog, and that a group waits for a member that does not answer."""
@@ -57,7 +59,14 @@ class FaultyTelemetry(Silent):
 
 
 class FaultyWorker(Worker):
-    """Agents that hang, spans that get lost on their way, a membership that ends in silence."""
+    """Agents that hang, spans that get lost on their way, a membership that ends in silence, partitions never let go."""
+
+    async def revoke(self) -> Mapping[TP, Committed]:
+        clings = on(CLINGS) and self._live
+        reached = await super().revoke()
+        if clings:
+            await asyncio.sleep(FOR_EVER)
+        return reached
 
     async def put(self, tp: TP, span: Any) -> None:
         if on(AGENT):
