@@ -136,3 +136,23 @@ def as_if_never_killed(settings: Settings) -> None:
     assert state(settings) == {key: row for partition in replay.partitions for key, row in partition.dump()}
     ledgers = next(iter(cluster.ledgers(settings)))
     assert {number: ledger.next for number, ledger in ledgers.items()} == ends
+
+
+@pytest.mark.timeout(90)
+def test_who_comes_back_by_its_name_disturbs_nobody(configured: Callable[..., Settings], tmp_path: Path) -> None:
+    """Static membership: killed and started again within its session, a worker gets its partitions back without a rebalance."""
+    settings = configured(journal_partitions=4, session_timeout=30.0)
+    topics.create(settings)
+    workers = cluster.Workers(settings, tmp_path / "workers")
+    try:
+        for name in ("a", "b"):
+            workers.start(name)
+        workers.shared()
+        before, others = workers.owned("b"), workers.log("a").read_bytes().count(cluster.OPENED)
+        workers.kill("b")
+        workers.start("b")
+        workers.opened("b", times=workers.log("b").read_bytes().count(cluster.OPENED) + 1)
+        assert (workers.owned("b"), workers.log("a").read_bytes().count(cluster.OPENED)) == (before, others), workers.logs()
+        assert workers.terminate() == {"a": 0, "b": 0}, workers.logs()
+    finally:
+        workers.destroy()
