@@ -14,11 +14,15 @@ from aiokafka import TopicPartition
 from stream.domain.errors import StateError
 from stream.shell.kafka.plan import Plan
 from stream.shell.kafka.world import World
+from stream.shell.logs import logger
 
 FETCH_BYTES = 8 << 20
 STEP_MS = 200
 PATIENCE = 60.0
 """Seconds without a record before a restore is given up."""
+SAY = 5.0
+"""Seconds between two lines of the log that say how far it is: partitions, records read, offsets still to pass."""
+log = logger(__name__)
 
 
 class Reading(NamedTuple):
@@ -69,22 +73,25 @@ async def _read_all(
     for tp, partition in partitions.items():
         client.seek(tp, readings[partition].start)
     counts = dict.fromkeys(readings, 0)
-    moved = world.steady()
-    left = {tp for tp in partitions if readings[partitions[tp]].start < ends[tp]}
+    moved = said = world.steady()
+    left = [tp for tp in partitions if readings[partitions[tp]].start < ends[tp]]
     while left and goes_on():
         found = await client.getmany(*left, timeout_ms=STEP_MS)
         for tp, records in found.items():
             _apply(readings[partitions[tp]].record, records)
             counts[partitions[tp]] += len(records)
-        positions = {tp: await client.position(tp) for tp in left}
+        ahead = {tp: max(0, ends[tp] - await client.position(tp)) for tp in left}
         for tp in found:
-            progress(partitions[tp], counts[partitions[tp]], max(0, ends[tp] - positions[tp]))
-        reached = {tp for tp in left if positions[tp] >= ends[tp]}
-        left -= reached
-        if found or reached:
-            moved = world.steady()
-        elif world.steady() - moved > PATIENCE:
+            progress(partitions[tp], counts[partitions[tp]], ahead[tp])
+        left = [tp for tp in left if ahead[tp]]
+        now = world.steady()
+        if found or len(left) < len(ahead):
+            moved = now
+        elif now - moved > PATIENCE:
             raise StateError(f"expected {plan.state} to its stable end, got nothing for {PATIENCE:.0f} s")
+        if now - said >= SAY:
+            said = now
+            log.info("restoring", count=len(left), records=sum(counts.values()), lag=sum(ahead.values()))
     return counts
 
 

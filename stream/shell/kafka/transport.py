@@ -19,6 +19,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
+from stream.shell.kafka.failstop import stop
 from stream.shell.kafka.fetching import FRAMEWORK, Desk, SpanThread
 from stream.shell.kafka.positions import Committed, Placement
 from stream.shell.logs import logger
@@ -117,10 +118,17 @@ class SpanConsumer(driver.Consumer):
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
-        """The coordinator waits for this before it joins again: finish what is in flight, commit it, let go."""
+        """The coordinator waits for this before it joins again: finish what is in flight, commit it, let go.
+
+        Ends the worker when that takes too long: whatever hangs would hang for ever, and nothing live is left to watch.
+        """
         self.stop_flow()
-        await self._commit_positions(await self.desk.revoke())
-        await super().on_partitions_revoked(revoked)
+        try:
+            async with asyncio.timeout(self.desk.patience):
+                await self._commit_positions(await self.desk.revoke())
+                await super().on_partitions_revoked(revoked)
+        except TimeoutError as error:
+            stop("partitions were not let go", error, seconds=int(self.desk.patience))
 
     async def on_stop(self) -> None:
         """SIGTERM comes this way; `on_partitions_revoked` is not called."""

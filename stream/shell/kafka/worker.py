@@ -50,6 +50,11 @@ class Worker:
         """Name of the journal on the cluster."""
         return self._plan.journal
 
+    @property
+    def patience(self) -> float:
+        """Seconds that may pass without progress."""
+        return self._plan.stuck_after
+
     # The assignment
 
     async def start(self) -> None:

@@ -22,6 +22,17 @@ from confluent_kafka import Producer
 T = TypeVar("T")
 
 
+def _not_critical(record: logging.LogRecord) -> bool:
+    """What a client calls critical is at most an error of ours: a worker's critical line is its last one, and says why."""
+    if record.levelno > logging.ERROR:
+        record.levelno, record.levelname = logging.ERROR, logging.getLevelName(logging.ERROR)
+    return True
+
+
+CLIENT = logging.getLogger("librdkafka")
+CLIENT.addFilter(_not_critical)
+
+
 class World(Protocol):
     """What a worker needs from outside."""
 
@@ -64,7 +75,7 @@ class Real:
         self._threads = ThreadPoolExecutor(threads, "commit")
 
     def transactional(self, options: dict[str, Any]) -> Producer:
-        return Producer(options, logger=logging.getLogger("librdkafka"))
+        return Producer(options, logger=CLIENT)
 
     def idempotent(self, **options: Any) -> AIOKafkaProducer:
         return AIOKafkaProducer(**options)
