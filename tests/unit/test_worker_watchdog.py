@@ -56,7 +56,12 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> Callable[[Outside, list[tuple[floa
 
         monkeypatch.setattr(watchdog.asyncio, "sleep", sleep)
         dog: Any = Watchdog(
-            Clock(), Plan("a", (), 1, stuck_after=AFTER), outside, Silent(), lambda: {JOURNAL: Moved(4)}, lambda topic: topic  # type: ignore[arg-type]
+            Clock(),
+            Plan("a", (), 1, stuck_after=AFTER),
+            outside,
+            Silent(),
+            lambda: {JOURNAL: Moved(4)},
+            lambda topic: topic,  # type: ignore[arg-type]
         )
         with pytest.raises(asyncio.CancelledError):
             asyncio.run(dog.run())
