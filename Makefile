@@ -5,7 +5,7 @@ BROKER := $(PYTHON) deploy/kafka/kafka.py
 SEEDS ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate chaos lint types bench bench-kafka kafka-up kafka-down demo-kafka schemas readme lock clean
+.PHONY: help demo test simulate chaos lint types bench bench-kafka kafka-up kafka-down demo-kafka schemas freeze readme lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -58,6 +58,9 @@ demo-kafka: .venv/ready ## broker, topics, a published log, two workers, trigger
 
 schemas: .venv/ready ## write schemas/ from the types
 	$(BIN)/python -m stream.wire.schema schemas
+
+freeze: .venv/ready ## keep what this version publishes (schemas, records), for the tests of all later ones
+	$(BIN)/python -m tests.contract.freeze
 
 readme: .venv/ready ## write the output that README.md shows anew
 	$(BIN)/python -m tests.unit.test_readme
