@@ -26,8 +26,12 @@ from confluent_kafka import Consumer, KafkaException
 
 KEEP = 45 * 86_400
 """Seconds that an id is kept: the journal's retention and the trigger topics' (30 and 14 days by default), and a day."""
-TYPES = ("activation.", "dormancy.", "funds.", "journey.", "payroll.", "points.", "tier.")
-"""First words of the types that this engine knows what to do with."""
+TYPES = frozenset([
+    "activation.zero_asset_new.v1", "dormancy.ended.v1", "dormancy.entered.v1", "dormancy.entering.v1", "journey.abandoned.v1",
+    "funds.significant_inflow.v1", "payroll.leaking.v1", "payroll.missed.v1", "payroll.started.v1", "points.almost_double.v1",
+    "points.double_earned.v1", "tier.approaching.v1", "tier.at_risk.v1", "tier.downgraded.v1", "tier.upgraded.v1",
+])  # fmt: skip
+"""What this engine knows to act on, as `ce_type` says it (with the deployment's type prefix, where it has one)."""
 TABLES = """
 create table if not exists acted (id text primary key, at integer not null);
 create index if not exists acted_at on acted (at);
@@ -49,11 +53,10 @@ def take(store: sqlite3.Connection, record: Any, now: float) -> str:
         now: Seconds since 1970, for `expires_at`.
     """
     headers = {name: (text or b"").decode() for name, text in record.headers() or ()}
-    kind = headers["ce_type"].removesuffix(".v1")
     if headers.get("ce_kairosmode") != "live":
         return "replayed"
-    if kind == headers["ce_type"] or not kind.startswith(TYPES):
-        # another version, or a type that came later: nothing for us, and no error
+    if headers["ce_type"] not in TYPES:
+        # another version, or a type that came later, such as a retraction: nothing for us, and no error
         return "unknown"
     data = json.loads(record.value())
     expires = data["channel"]["expires_at"]
@@ -62,7 +65,7 @@ def take(store: sqlite3.Connection, record: Any, now: float) -> str:
     added = store.execute("insert or ignore into acted values (?, ?)", (headers["ce_id"], record.timestamp()[1] // 1000))
     if not added.rowcount:
         return "known"
-    act(store, headers["ce_id"], kind, data)
+    act(store, headers["ce_id"], headers["ce_type"], data)
     return "acted"
 
 
