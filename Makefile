@@ -62,8 +62,9 @@ schemas: .venv/ready ## write schemas/ from the types
 freeze: .venv/ready ## keep what this version publishes (schemas, records), for the tests of all later ones
 	$(BIN)/python -m tests.contract.freeze
 
-readme: .venv/ready ## write the output that README.md shows anew
+readme: .venv/ready ## write the output that README.md shows anew, and the code that docs/campaign-engines.md shows
 	$(BIN)/python -m tests.unit.test_readme
+	$(BIN)/python -m tests.unit.test_reference_consumer
 
 lock: ## pin the dependencies of pyproject.toml again (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \

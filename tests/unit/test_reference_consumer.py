@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import json
 import random
 import sqlite3
@@ -13,10 +14,13 @@ from typing import Any, NamedTuple
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
+from stream.shell.settings import Settings
 from stream.wire.examples import triggers
 from stream.wire.outputs import TRIGGERS
 
-PROGRAM = Path(__file__).parents[2] / "deploy" / "consumer" / "consumer.py"
+ROOT = Path(__file__).parents[2]
+PROGRAM, CONTRACT = ROOT / "deploy" / "consumer" / "consumer.py", ROOT / "docs" / "campaign-engines.md"
+BEGIN, END = "<!-- consumer -->\n", "<!-- /consumer -->"
 NOW = 1_767_576_600.0
 DAY = 86_400
 
@@ -207,3 +211,28 @@ def test_it_stays_small_and_needs_nothing_of_ours() -> None:
 
     assert len(text.splitlines()) < 120
     assert "stream" not in text
+
+
+def heart() -> str:
+    """The part of the program that the contract shows."""
+    return "```python\n" + "\n\n".join(inspect.getsource(part) for part in (consumer.take, consumer.work)) + "```\n"
+
+
+def test_the_contract_shows_the_program_as_it_is() -> None:
+    """`make readme` writes it anew. How long ids are kept is said in both."""
+    text = CONTRACT.read_text()
+
+    assert text.partition(BEGIN)[2].partition(END)[0] == heart()
+    assert f"{consumer.KEEP // DAY} days" in text
+    assert f"A program of {len(PROGRAM.read_text().splitlines())} lines" in text
+
+
+def test_ids_are_kept_as_long_as_the_retentions_of_today_can_bring_them_back() -> None:
+    usual = Settings()
+
+    assert consumer.KEEP // DAY == usual.journal_retention_days + usual.output_retention_days + 1
+
+
+if __name__ == "__main__":
+    before, _, rest = CONTRACT.read_text().partition(BEGIN)
+    CONTRACT.write_text(before + BEGIN + heart() + END + rest.partition(END)[2])
