@@ -230,7 +230,7 @@ def test_the_contract_shows_the_program_as_it_is() -> None:
 def test_ids_are_kept_as_long_as_the_retentions_of_today_can_bring_them_back() -> None:
     usual = Settings()
 
-    assert consumer.KEEP // DAY == usual.journal_retention_days + usual.output_retention_days + 1
+    assert usual.journal_retention_days + usual.output_retention_days + 1 == consumer.KEEP // DAY
 
 
 if __name__ == "__main__":
