@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 from stream.domain.events import Order
 from stream.shell.kafka.plan import SourceTopic
 from stream.shell.kafka.positions import Committed, Mark
-from stream.shell.kafka.proofs import MOST_SAMPLES, Quiet, RecordedClock, WallClock, journaled, recorded_proof
+from stream.shell.kafka.proofs import (
+    FRESH,
+    MOST_SAMPLES,
+    BrokerClock,
+    Quiet,
+    RecordedClock,
+    WallClock,
+    journaled,
+    recorded_proof,
+)
 from stream.shell.kafka.ticks import SourceClock
 
 
@@ -110,3 +119,14 @@ def test_a_worker_that_has_just_begun_does_not_trust_a_position_before_it_has_se
 
         assert clock.time is None
         assert not clock.idle
+
+
+def test_the_brokers_time_is_not_told_from_an_acknowledgement_of_long_ago() -> None:
+    """Two clocks drift apart: after a night without a word, samples by it would prove what has not happened yet."""
+    clock = BrokerClock()
+    clock.heard(1_767_576_600_000, steady=0.0)
+
+    assert clock.now(FRESH) == 1_767_576_600_000 + int(FRESH * 1000)
+    assert clock.now(FRESH + 1) is None
+    clock.heard(1_767_576_600_000, steady=FRESH + 2)
+    assert clock.now(FRESH + 3) == 1_767_576_601_000

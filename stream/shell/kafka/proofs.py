@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from stream.shell.kafka.positions import Committed, Mark
 
 MOST_SAMPLES = 600
+FRESH = 600.0
+"""Seconds that the broker's time is told from one acknowledgement: clocks drift by some 0.1 ms a second, the margin is 100 ms."""
 Ends = Mapping[int, int]
 """High watermark per partition."""
 
@@ -39,8 +41,10 @@ class BrokerClock:
         self._appended, self._steady = appended, steady
 
     def now(self, steady: float) -> int | None:
-        """The broker's time, UTC ms, less what the last acknowledgement took to come; None before the first."""
-        return None if self._appended is None else self._appended + int((steady - self._steady) * 1000)
+        """The broker's time, UTC ms, less what the last acknowledgement took to come; None before the first, and long after."""
+        if self._appended is None or steady - self._steady > FRESH:
+            return None
+        return self._appended + int((steady - self._steady) * 1000)
 
 
 class WallClock:
