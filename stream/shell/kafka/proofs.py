@@ -14,7 +14,7 @@ from stream.shell.kafka.positions import Committed, Mark
 
 MOST_SAMPLES = 600
 FRESH = 600.0
-"""Seconds that the broker's time is told from one acknowledgement: clocks drift by some 0.1 ms a second, the margin is 100 ms."""
+"""Seconds that the broker's time is told from one acknowledgement: clocks drift by up to 0.1 ms a second."""
 Ends = Mapping[int, int]
 """High watermark per partition."""
 
