@@ -73,8 +73,12 @@ demo-kafka: .venv/ready ## broker, topics, a published log, two workers, trigger
 schemas: .venv/ready ## write schemas/ from the types
 	$(BIN)/python -m stream.wire.schema schemas
 
-readme: .venv/ready ## write the output that README.md shows anew
+freeze: .venv/ready ## keep what this version publishes (schemas, records), for the tests of all later ones
+	$(BIN)/python -m tests.contract.freeze
+
+readme: .venv/ready ## write the output that README.md shows anew, and the code that docs/campaign-engines.md shows
 	$(BIN)/python -m tests.unit.test_readme
+	$(BIN)/python -m tests.unit.test_reference_consumer
 
 lock: ## pin the dependencies of pyproject.toml again (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \

@@ -99,7 +99,8 @@ class Partition:
         except (msgspec.DecodeError, LookupError, TypeError, ValueError) as error:
             raise StateError(f"expected a ledger, got what is none ({type(error).__name__})") from error
         if owner != pack:
-            raise StateError(f"expected state of pack {pack}, got state of pack {owner}")
+            remedy = f"run pack {owner}, or start anew under another topic_prefix and app_id"
+            raise StateError(f"expected state of pack {pack}, got state of pack {owner}: {remedy}")
         if faults := self._engine.misfits(ledger["pack"].get("state", {})):
             raise StateError(f"state of another kind, {REMEDY}: {', '.join(faults)}")
 

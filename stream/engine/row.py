@@ -138,5 +138,8 @@ def due_of(raw: bytes) -> int:
         raise StateError(f"expected at least {_SIZE} bytes of row, got {len(raw)}")
     version, due, _ = _HEADER.unpack_from(raw)
     if version != VERSION:
-        raise StateError(f"expected a row of codec version {VERSION}, got version {version}")
+        remedy = (
+            "run the newer Kairos that wrote it" if version > VERSION else "start anew under another topic_prefix and app_id"
+        )
+        raise StateError(f"expected a row of codec version {VERSION}, got version {version}: {remedy}")
     return int(due)

@@ -1,6 +1,8 @@
 """JSON Schema (2020-12) of everything on the wire, made from the types that decode it.
 
-Rule: what comes in may carry fields we do not know, since they are left out and counted; what goes out is exact.
+Rule: a schema is the reader's. What comes in may carry fields we do not know, since they are left out and counted; what
+goes out may carry fields and words of a later version, which its readers pass over. That what we write today is exact is
+held by the types.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from stream.domain.reasons import Refusal
 from stream.wire.encode import SCHEMA_BASE, dataschema
 from stream.wire.inputs.party import ConsentChanged, PreferenceChanged, SuppressionChanged
 from stream.wire.outputs import SUPPRESSED, TRIGGERS, DeadLetter, payload_type, suppressed_type
@@ -19,7 +22,11 @@ STAMP = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9}
 CONTROL = r"[\u0000-\u001f\u007f-\u009f]"
 """What no name may hold. Refused by `not`, since the end of a pattern is not the same in every engine."""
 
+GROWING = ("phase", "reason_code", "reasons", "trigger_type")
+"""Fields whose lists of words grow within a version; a reader takes a word that it does not know as information."""
+
 Schema = dict[str, Any]
+ANY_WORD: Schema = {"type": "string", "minLength": 1}
 
 
 def event(entry: Entry) -> Schema:
@@ -38,8 +45,8 @@ def _named(scope: str) -> Schema:
 
 
 def trigger(kind: str) -> Schema:
-    """The data of a trigger type."""
-    return _headed(dataschema(kind), kind, _inlined(payload_type(kind)))
+    """The data of a trigger type, as readers of any version may rely on it."""
+    return _headed(dataschema(kind), kind, _growing(_open(_inlined(payload_type(kind)))))
 
 
 def suppressed() -> Schema:
@@ -59,12 +66,12 @@ def suppressed() -> Schema:
         }
         for details, names in kinds.items()
     ]
-    return _headed(dataschema(SUPPRESSED), SUPPRESSED, schema)
+    return _headed(dataschema(SUPPRESSED), SUPPRESSED, _growing(_open(schema)))
 
 
 def dead_letter() -> Schema:
     """One line of a dead-letter file."""
-    return _headed(f"{SCHEMA_BASE}dead_letter{MAJOR}.json", "dead letter", _inlined(DeadLetter))
+    return _headed(f"{SCHEMA_BASE}dead_letter{MAJOR}.json", "dead letter", _open(_inlined(DeadLetter)))
 
 
 def envelope() -> Schema:
@@ -110,3 +117,25 @@ def _open(schema: Any) -> Any:
     if isinstance(schema, list):
         return [_open(part) for part in schema]
     return schema
+
+
+def _growing(schema: Schema) -> Schema:
+    """The same schema, its growing lists open: the words of today, or another."""
+    parts = schema["$defs"]
+    for place in (schema, *parts.values()):
+        for name in GROWING:
+            if name in place.get("properties", {}):
+                place["properties"][name] = _grown(place["properties"][name], parts)
+    parts.pop(Refusal.__name__)
+    return schema
+
+
+def _grown(field: Schema, parts: Schema) -> Schema:
+    if "enum" in field:
+        return {**{name: part for name, part in field.items() if name != "enum"}, "anyOf": [{"enum": field["enum"]}, ANY_WORD]}
+    if "items" in field:
+        return {**field, "items": _grown(field["items"], parts)}
+    if "anyOf" in field:
+        alternatives = [_grown(one, parts) for one in field["anyOf"]]
+        return {**field, "anyOf": [part for one in alternatives for part in one.get("anyOf", [one])]}
+    return _grown(parts[field["$ref"].rpartition("/")[2]], parts) if "$ref" in field else field

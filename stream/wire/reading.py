@@ -1,6 +1,7 @@
 """What went out, read back and checked: for tests, for explaining, for whoever consumes triggers in Python.
 
-Rule: as strict as the published schemas; an unknown or missing field is an error here.
+Rule: as strict as what this version writes; an unknown or missing field is an error here, where the published schemas
+let readers pass over fields and words of later versions.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from stream.shell.kafka.topics import DEAD, JOURNAL, STATE, TRIGGERS
 from stream.shell.logfile import Numbered, Recorded
 from stream.shell.replay import Collected, Replay
 from stream.shell.settings import Settings
+from tests.chaos.campaigns import AS_OF, Campaigns
 from tests.integration import cluster
 from tests.integration import worker_trial as trial
 
@@ -50,8 +51,48 @@ class Verdict(NamedTuple):
         return not any(self[:8])
 
 
-def judge(settings: Settings, sent: Iterable[Recorded]) -> Verdict:
-    """All of it, when the fleet has ended in order."""
+class Acts(NamedTuple):
+    """What a campaign engine did.
+
+    Attributes:
+        lost, spurious, doubled: Acts against the triggers that were due.
+        acted: Acts.
+        again: Records that it had acted on before; those of its last moments before a kill are not in it.
+        expired: Triggers that came too late for it.
+        kills: How often it was killed.
+    """
+
+    lost: int
+    spurious: int
+    doubled: int
+    acted: int
+    again: int
+    expired: int
+    kills: int
+
+    @property
+    def good(self) -> bool:
+        """Whether it acted once on everything that was due, on nothing else, and was put to the test."""
+        return not any(self[:3]) and bool(self.acted and self.expired and self.kills)
+
+
+def acts(campaigns: Campaigns, due: set[str]) -> Acts:
+    """Let it read to the end, and look."""
+    campaigns.finish(len(due))
+    acted, outcomes = campaigns.acted(), campaigns.outcomes()
+    return Acts(
+        lost=len(due - acted.keys()),
+        spurious=len(acted.keys() - due),
+        doubled=acted.total() - len(acted),
+        acted=acted.total(),
+        again=outcomes["known"],
+        expired=outcomes["expired"],
+        kills=campaigns.kills,
+    )
+
+
+def judge(settings: Settings, sent: Iterable[Recorded]) -> tuple[Verdict, set[str]]:
+    """All of it, when the fleet has ended in order; and the ids of the triggers that a campaign engine must have acted on."""
     got, replay, sink = cluster.said(settings), *journal_replay(settings)
     want, source = sink.outputs, log_replay(settings, sent)
     lost, spurious = _difference(want, got), _difference(got, want)
@@ -60,7 +101,7 @@ def judge(settings: Settings, sent: Iterable[Recorded]) -> Verdict:
     true_ids = set(_ids(source))
     rows = _rows(settings)
     true_rows = {key: value for partition in replay.partitions for key, value in partition.dump()}
-    return Verdict(
+    verdict = Verdict(
         lost=lost,
         spurious=spurious,
         doubled=sum(ids.values()) - len(ids),
@@ -72,6 +113,7 @@ def judge(settings: Settings, sent: Iterable[Recorded]) -> Verdict:
         triggers=sum(ids.values()),
         dead=sum(output.topic == DEAD for output in got),
     )
+    return verdict, _due(want)
 
 
 def journal_replay(settings: Settings) -> tuple[Replay, Collected]:
@@ -104,6 +146,14 @@ def _difference(first: Iterable[Output], second: Iterable[Output]) -> int:
 
 def _ids(outputs: Iterable[Output]) -> list[bytes]:
     return [dict(output.headers)["ce_id"] for output in outputs if output.topic in TRIGGERS]
+
+
+def _due(outputs: Iterable[Output]) -> set[str]:
+    """Ids of triggers that have not expired by the campaign engines' clock."""
+    triggers = [output for output in outputs if output.topic in TRIGGERS]
+    heads = [{name: text.decode() for name, text in output.headers} for output in triggers]
+    # stamps of one form: the order of texts is that of instants
+    return {head["ce_id"] for head in heads if head.get("ce_expirytime", AS_OF + "x") > AS_OF}
 
 
 def _disordered(want: Iterable[Output], got: Iterable[Output]) -> int:

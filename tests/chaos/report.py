@@ -24,6 +24,10 @@ def show(console: Console, outcome: Outcome) -> None:
     verdict = Table("what", "count", title=f"{outcome.events} events in {outcome.seconds:.0f} s")
     for name, count in outcome.verdict._asdict().items():
         verdict.add_row(name.replace("_", " "), str(count))
+    for name, acts in outcome.acts.items():
+        verdict.add_row(
+            f"campaign engine reading {name}", ", ".join(f"{what} {count}" for what, count in acts._asdict().items())
+        )
     verdict.add_row("upstream transactions aborted", str(outcome.aborted))
     verdict.add_row("workers that ended by themselves", str(len(outcome.ended)))
     console.print(verdict)
@@ -37,6 +41,7 @@ def written(outcome: Outcome) -> bytes:
     """All figures."""
     return msgspec.json.format(msgspec.json.encode({
         "verdict": outcome.verdict._asdict(),
+        "campaign_engines": {name: acts._asdict() for name, acts in outcome.acts.items()},
         "faults": [one._asdict() for one in outcome.happened],
         "ended": outcome.ended,
         "events": outcome.events,

@@ -12,8 +12,9 @@ from stream.shell.kafka import topics
 from stream.shell.settings import Clock, Settings
 from tests.chaos import load
 from tests.chaos.broker import Broker
+from tests.chaos.campaigns import Campaigns
 from tests.chaos.faults import Faults, Fleet, Happened
-from tests.chaos.oracle import Verdict, judge
+from tests.chaos.oracle import Acts, Verdict, acts, judge
 from tests.chaos.watcher import Arrivals
 from tests.integration import cluster
 
@@ -22,6 +23,8 @@ STOPPED = 1.5 * SESSION
 """Seconds that a zombie is stopped."""
 QUIET = 8.0
 """Seconds without faults at the beginning: how long output pauses by itself."""
+READERS = {"committed": "read_committed", "uncommitted": "read_uncommitted"}
+"""Campaign engines, by what they read."""
 OPEN_SHARE = 1 / 3
 """Of the kills that must hit an open transaction."""
 
@@ -53,6 +56,7 @@ class Outcome(NamedTuple):
     seconds: float
     quiet: float
     pauses: dict[str, float]
+    acts: dict[str, Acts]
     transaction_timeout: float
     wrong: list[str]
 
@@ -71,15 +75,26 @@ def chaos(form: Form, where: Path, seed: int, say: Callable[[str], None]) -> Out
     )
     topics.create(settings, load.PARTITIONS)
     fleet = Fleet(settings, where)
+    campaigns = {name: Campaigns(settings, where, name, isolation) for name, isolation in READERS.items()}
     try:
-        return _suffer(form, settings, fleet, broker, seed, say)
+        return _suffer(form, settings, fleet, campaigns, broker, seed, say)
     finally:
+        for one in campaigns.values():
+            one.destroy()
         fleet.calm()
         fleet.destroy()
         broker.stop()
 
 
-def _suffer(form: Form, settings: Settings, fleet: Fleet, broker: Broker, seed: int, say: Callable[[str], None]) -> Outcome:
+def _suffer(
+    form: Form,
+    settings: Settings,
+    fleet: Fleet,
+    campaigns: dict[str, Campaigns],
+    broker: Broker,
+    seed: int,
+    say: Callable[[str], None],
+) -> Outcome:
     for name in ("a", "b"):
         fleet.start(name)
     fleet.shared()
@@ -106,13 +121,15 @@ def _suffer(form: Form, settings: Settings, fleet: Fleet, broker: Broker, seed: 
     ear.over.set()
     ear.join()
     say("judging")
-    verdict = judge(settings, bank.sent)
+    verdict, due = judge(settings, bank.sent)
+    acted = {name: acts(one, due) for name, one in campaigns.items()}
     pauses = longest(faults.happened, ear)
     wrong = faulty(form, verdict, faults.happened, bank, settings.transaction_timeout, pauses)
+    wrong += [f"campaign engine reading {name}: {one}" for name, one in acted.items() if not one.good]
     wrong += [f"worker {name} ended with {code} when asked to" for name, code in codes.items() if code]
     return Outcome(
         verdict, faults.happened, fleet.ended, len(bank.sent), bank.aborted, seconds, quiet, pauses,
-        settings.transaction_timeout, wrong,
+        acted, settings.transaction_timeout, wrong,
     )  # fmt: skip
 
 

@@ -60,6 +60,17 @@ def test_decoding_never_raises_for_any_record(headers: list[tuple[str, bytes]], 
     subject_of(headers, value)
 
 
+@given(
+    st.lists(st.tuples(st.sampled_from(("ce_specversion", "ce_subject", "x")), st.sampled_from((b"1.0", b"C7", b"", b"\xff")))),
+    bent(),
+)
+def test_a_record_is_routed_by_the_subject_that_is_decoded(headers: list[tuple[str, bytes]], line: bytes) -> None:
+    """By another one, a customer's events would be decided in two partitions, each with half of the past."""
+    got = DECODER.from_headers(headers, line, WHERE)
+    if isinstance(got, Event):
+        assert subject_of(headers, line) == got.subject.encode()
+
+
 @given(st.binary(max_size=80) | bent())
 def test_decoding_never_raises_for_any_line(line: bytes) -> None:
     """Nor do the other readers of lines."""

@@ -112,8 +112,20 @@ def test_state_of_another_pack_is_refused() -> None:
     ledger = dict(rows_of(Engine(rich_pack()), sequenced([session(0)])))[LEDGER]
     other = Engine(pack({"dormancy": dormancy()}).model_copy(update={"spec": rich_pack(name="other").spec}))
 
-    with pytest.raises(StateError, match="expected state of pack other"):
+    with pytest.raises(
+        StateError, match=r"expected state of pack other, got .*: run pack .*, or start anew under another topic_prefix"
+    ):
         Partition(other, 0).restore(LEDGER, ledger)
+
+
+@pytest.mark.parametrize(("version", "remedy"), [(VERSION + 1, "run the newer Kairos"), (VERSION - 1, "start anew")])
+def test_rows_of_another_codec_are_refused_with_what_to_do(version: int, remedy: str) -> None:
+    """At the start: the header of every row is looked at while state is restored."""
+    engine = Engine(rich_pack())
+    key, value = next((key, value) for key, value in rows_of(engine, sequenced([session(0)])) if key != LEDGER)
+
+    with pytest.raises(StateError, match=f"expected a row of codec version {VERSION}, got version {version}: {remedy}"):
+        Partition(engine, 0).restore(key, bytes([version]) + value[1:])
 
 
 def test_ledger_that_cannot_be_read_is_refused() -> None:

@@ -332,12 +332,14 @@ def test_consent_scope_names_what_it_is_about() -> None:
 @pytest.mark.parametrize(
     ("headers", "value", "subject"),
     [
-        ([("ce_subject", b"C1")], b"", b"C1"),
-        ({"ce_subject": b"C1"}, b'{"subject":"C2"}', b"C1"),
+        ([("ce_specversion", b"1.0"), ("ce_subject", b"C1")], b"", b"C1"),
+        ({"ce_specversion": b"1.0", "ce_subject": b"C1"}, b'{"subject":"C2"}', b"C1"),
+        ({"ce_specversion": b"1.0"}, b'{"subject":"C2"}', None),
+        ({"ce_subject": b"C1"}, b'{"subject":"C2"}', b"C2"),
         ([], b'{"subject":"C\xc3\xa9"}', "C\u00e9".encode()),
         ([], b'{"subject":7}', None),
         ([], b'{"subject":""}', None),
-        ([("ce_subject", b"")], b"", None),
+        ([("ce_specversion", b"1.0"), ("ce_subject", b"")], b"", None),
         ([], b"[1]", None),
         ([], b"\xff", None),
         ([], None, None),

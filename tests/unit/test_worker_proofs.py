@@ -5,8 +5,20 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stream.domain.events import Order
+from stream.shell.kafka.plan import SourceTopic
 from stream.shell.kafka.positions import Committed, Mark
-from stream.shell.kafka.proofs import MOST_SAMPLES, Quiet, RecordedClock, WallClock, journaled, recorded_proof
+from stream.shell.kafka.proofs import (
+    FRESH,
+    MOST_SAMPLES,
+    BrokerClock,
+    Quiet,
+    RecordedClock,
+    WallClock,
+    journaled,
+    recorded_proof,
+)
+from stream.shell.kafka.ticks import SourceClock
 
 
 @given(
@@ -83,3 +95,38 @@ def test_news_wake_a_source() -> None:
     answers = [quiet.idle(now, {0: 9}, {0: end}) for now, end in ((0.0, 1), (5.0, 1), (6.0, 2), (10.9, 2), (11.0, 2))]
 
     assert answers == [False, True, False, False, True]
+
+
+def test_a_recreated_topic_proves_nothing_by_the_positions_of_the_old_one() -> None:
+    """Its owner refuses to begin; the owner of the ticks must not take the old position for records that nobody has read."""
+    clock = SourceClock(SourceTopic("in.txn", "in.txn"), 5.0)
+
+    def look(at: int, end: int, position: int) -> int | None:
+        clock.wall.sample(at, {0: end})
+        clock.look(at / 1000, {0: end}, {0: Committed(position)}, {})
+        return clock.time
+
+    assert [look(1000, 90, 90), look(2000, 99, 100), look(3000, 101, 101)][1:] == [2000, 3000]
+    assert [look(4000, 5, 101), look(5000, 7, 101), look(6000, 8, 101)] == [3000, 3000, 3000]
+    assert [look(7000, 9, 8), look(8000, 9, 9)][1:] == [8000], "positions of the new one prove again"
+
+
+def test_a_worker_that_has_just_begun_does_not_trust_a_position_before_it_has_seen_an_end_after_it() -> None:
+    clock = SourceClock(SourceTopic("in.txn", "in.txn", order=Order.RECORDED), 0.0)
+    ended = {0: Committed(100, "r=1000;end")}
+    for now in (0.0, 1.0, 2.0):
+        clock.look(now, {0: 5}, ended, {})
+
+        assert clock.time is None
+        assert not clock.idle
+
+
+def test_the_brokers_time_is_not_told_from_an_acknowledgement_of_long_ago() -> None:
+    """Two clocks drift apart: after a night without a word, samples by it would prove what has not happened yet."""
+    clock = BrokerClock()
+    clock.heard(1_767_576_600_000, steady=0.0)
+
+    assert clock.now(FRESH) == 1_767_576_600_000 + int(FRESH * 1000)
+    assert clock.now(FRESH + 1) is None
+    clock.heard(1_767_576_600_000, steady=FRESH + 2)
+    assert clock.now(FRESH + 3) == 1_767_576_601_000

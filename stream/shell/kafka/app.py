@@ -7,6 +7,7 @@ Agents only hand spans over; an exception in one would be swallowed by the frame
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any
 
 import faust
@@ -16,6 +17,7 @@ from faust.tables.recovery import Recovery
 
 from stream.domain.events import Order
 from stream.shell.kafka import clients, transport
+from stream.shell.kafka.failstop import stop
 from stream.shell.kafka.fetching import FRAMEWORK
 from stream.shell.kafka.plan import PartitionFactory, Plan, SourceTopic
 from stream.shell.kafka.telemetry import Silent, Telemetry
@@ -30,6 +32,10 @@ POLL_RECORDS = 8000
 """Records of one fetch over all partitions."""
 METADATA_AGE = 30.0
 """Seconds until the group notices new partitions of a source."""
+
+
+GRACE = 25.0
+"""Seconds from SIGTERM after which a worker ends as it stands: no broker answers, or something hangs."""
 
 
 class OpenThenResume(Recovery):
@@ -80,6 +86,14 @@ class App(faust.App):
         consumer = super()._new_consumer()
         self.desk.consumer = consumer
         return consumer
+
+    async def on_stop(self) -> None:
+        """SIGTERM comes this way first."""
+        late = threading.Timer(GRACE, stop, ("not ended in order",))
+        # outlives the event loop, since threads that wait for a broker do, too; a process that is done does not wait for it
+        late.daemon = True
+        late.start()
+        await super().on_stop()
 
     def _create_directories(self) -> None: ...
 

@@ -9,7 +9,6 @@ accepted, or dies again with coordinates of its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import islice
 from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaException, Message, Producer
@@ -27,8 +26,8 @@ BACK = "in.redrive"
 FROM = "__kairos.redriven.from"
 """Header of a redriven record: the place of its dead letter, ``partition/offset``."""
 ORIGIN = "ce_kairosorigin"
-BATCH = 1000
-"""Letters of one transaction."""
+BATCH, BATCH_BYTES = 1000, 16 * 1024 * 1024
+"""Letters of one transaction, and about so many bytes: letters that were too large for an event may fill a machine."""
 CALL = 30.0
 """Seconds."""
 Place = tuple[int, int]
@@ -126,7 +125,7 @@ def redrive(
     with record.consumer(settings) as reader:
         router = Router(record.partitions(reader, settings.topic(BACK)))
     found, done, before, refused = letters(settings, wanted), 0, 0, list[str]()
-    while batch := list(islice(found, BATCH)):
+    while batch := _batch(found):
         fresh = [letter for letter in batch if letter.name.encode() not in known]
         small = [letter for letter in fresh if size(letter) <= SOURCE_BYTES]
         before += len(batch) - len(fresh)
@@ -136,6 +135,17 @@ def redrive(
         done += len(small)
         progress(done + before + len(refused))
     return Redriven(done, before, tuple(refused))
+
+
+def _batch(found: Iterator[Letter]) -> list[Letter]:
+    """The next letters for one transaction; none at the end."""
+    batch, held = list[Letter](), 0
+    for letter in found:
+        batch.append(letter)
+        held += size(letter)
+        if len(batch) == BATCH or held >= BATCH_BYTES:
+            break
+    return batch
 
 
 def size(letter: Letter) -> int:

@@ -42,17 +42,20 @@ def stop(message: str, error: BaseException | None = None, **fields: Any) -> NoR
 
 def guarded(work: Coroutine[Any, Any, None], what: str) -> asyncio.Task[None]:
     """Run a background task whose unexpected end is the end of the worker; cancelling it is no unexpected end,
-    nor is being thrown away."""
+    nor is being thrown away. That what it waits for was cancelled is one: clients do so when they give up."""
 
     async def watch() -> None:
         try:
             await work
-        except (asyncio.CancelledError, GeneratorExit):
+        except GeneratorExit:
             raise
         except BaseException as error:
+            if isinstance(error, asyncio.CancelledError) and task.cancelling():
+                raise
             stop("a background task failed", error, stage=what)
 
-    return asyncio.create_task(watch(), name=what)
+    task = asyncio.create_task(watch(), name=what)
+    return task
 
 
 async def ended(*tasks: asyncio.Task[None] | None) -> None:

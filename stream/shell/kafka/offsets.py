@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from aiokafka import TopicPartition
+from aiokafka.errors import for_code
 from faust.types import TP
 
 from stream.shell.kafka.plan import Plan
@@ -45,8 +46,12 @@ class Offsets:
         await asyncio.gather(self._client.stop(), self._stable.stop(), self._admin.close(), return_exceptions=True)
 
     async def partitions(self, topics: list[str]) -> list[TP]:
-        """Every partition there is now, new ones included."""
+        """Every partition there is now, new ones included. Raises KafkaError for a topic that could not be looked at."""
         described = await self._admin.describe_topics(topics)
+        for topic in described:
+            # the client hands errors on as topics without partitions
+            if code := topic.get("error_code"):
+                raise for_code(code)(topic["topic"])
         return [TP(topic["topic"], one["partition"]) for topic in described for one in topic["partitions"]]
 
     async def ends(self, tps: Iterable[TP]) -> ByPartition:
@@ -70,6 +75,9 @@ class Offsets:
         except Exception:
             self._coordinator = None
             raise
+        if not found:
+            # what the client also says when its answer was an error, such as that the group has moved to another broker
+            self._coordinator = None
         out: dict[str, dict[int, Committed]] = {}
         for tp, position in found.items():
             if position.offset >= 0:

@@ -15,6 +15,8 @@ from stream.shell.kafka.positions import Committed, Mark
 MOST_SAMPLES = 600
 ASK_AFTER = 10.0
 """Seconds after which the broker's time is asked again when no acknowledgement has told it."""
+FRESH = 600.0
+"""Seconds that the broker's time is told from one acknowledgement: clocks drift by up to 0.1 ms a second."""
 Ends = Mapping[int, int]
 """High watermark per partition."""
 
@@ -43,8 +45,10 @@ class BrokerClock:
         self._appended, self._steady = appended, steady
 
     def now(self, steady: float) -> int | None:
-        """The broker's time, UTC ms, less what the last acknowledgement took to come; None before the first."""
-        return None if self._appended is None else self._appended + int((steady - self._steady) * 1000)
+        """The broker's time, UTC ms, less what the last acknowledgement took to come; None before the first, and long after."""
+        if self._appended is None or steady - self._steady > FRESH:
+            return None
+        return self._appended + int((steady - self._steady) * 1000)
 
     def stale(self, steady: float) -> bool:
         """Whether the broker should be heard again: what it said last may have been wrong, and put right since."""

@@ -2,8 +2,9 @@
 
 Rule: judges no event. A line that is no event goes to ``in.txn`` as it is and meets its dead letter in the engine.
 
-Delivery: idempotent and in order per partition. A crash leaves the log partly published and without its end markers;
-published again it comes twice, and the engine knows events that it has seen by their `source` and `id`.
+Delivery: idempotent and in order per partition. A crash leaves the log partly published and without its end markers.
+Published again it comes twice, and the engine knows a customer's last 16 events by their `source` and `id`: go on after
+the last line that arrived, or begin anew under another topic_prefix.
 """
 
 from __future__ import annotations

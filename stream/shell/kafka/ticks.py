@@ -35,14 +35,18 @@ class SourceClock:
         self.quiet = Quiet(idle_after)
         self.idle = False
         self.time: int | None = None
+        self._known: dict[int, int] = {}
 
     def look(self, now: float, ends: dict[int, int], committed: dict[int, Committed], begins: dict[int, int]) -> None:
         """Draw the conclusions of one sample; ``now`` in seconds of a steady clock."""
-        positions = journaled(committed, begins)
+        found = journaled(committed, begins)
+        # these ends were asked after the positions known: one that lies beyond its end is of a topic that was there before
+        before, self._known = self._known, found
+        positions = {p: at for p, at in found.items() if p in before and before[p] <= ends.get(p, 0)}
         self.idle = self.quiet.idle(now, positions, ends)
         if self.source.order is Order.RECORDED:
-            nothing = Committed(0)
-            self.time = self.recorded.proven({p: Mark.parse(committed.get(p, nothing).metadata) for p in ends})
+            told = {p: committed[p].metadata for p in positions if p in committed}
+            self.time = self.recorded.proven({p: Mark.parse(told.get(p, "")) for p in ends})
         else:
             self.time = self.wall.proven(positions)
 

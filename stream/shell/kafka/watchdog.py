@@ -40,20 +40,23 @@ class Watch:
     """When each partition last moved.
 
     >>> watch = Watch(after=60.0)
-    >>> watch.stuck(0.0, {"a": Moved(5)}, {"a": 9}), watch.stuck(59.0, {"a": Moved(5)}, {"a": 9})
+    >>> [watch.stuck(now, {"a": Moved(5)}, {"a": 9}) for now in (0.0, 30.0, 59.0, 61.0)]
+    [[], [], [], ['a']]
+    >>> watch.stuck(62.0, {"a": Moved(6)}, {"a": 9}), watch.stuck(200.0, {"a": Moved(6)}, {"a": 9})
     ([], [])
-    >>> watch.stuck(61.0, {"a": Moved(5)}, {"a": 9}), watch.stuck(62.0, {"a": Moved(6)}, {"a": 9})
-    (['a'], [])
-    >>> watch.stuck(200.0, {"a": Moved(9)}, {"a": 9})
-    []
     """
 
     def __init__(self, after: float) -> None:
         self._after = after
         self._known: dict[Any, tuple[Moved, float]] = {}
+        self._looked = 0.0
 
     def stuck(self, now: float, progress: Mapping[Any, Moved], ends: Mapping[Any, int]) -> list[Any]:
         """Partitions whose progress has not changed for too long although they have not reached their ends."""
+        if now - self._looked > max(self._after / 2, 3 * RHYTHM):
+            # the broker was away, or this process was stopped: so was whoever should have moved, and the watch begins anew
+            self._known = {}
+        self._looked = now
         known = {}
         for tp, moved in progress.items():
             before, since = self._known.get(tp, (moved, now))
