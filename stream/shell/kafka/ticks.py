@@ -35,6 +35,7 @@ class SourceClock:
         self.quiet = Quiet(idle_after)
         self.idle = False
         self.time: int | None = None
+        self._overtaken: frozenset[int] = frozenset()
 
     def look(self, now: float, ends: dict[int, int], committed: dict[int, Committed], begins: dict[int, int]) -> None:
         """Draw the conclusions of one sample; ``now`` in seconds of a steady clock."""
@@ -42,9 +43,24 @@ class SourceClock:
         self.idle = self.quiet.idle(now, positions, ends)
         if self.source.order is Order.RECORDED:
             nothing = Committed(0)
-            self.time = self.recorded.proven({p: Mark.parse(committed.get(p, nothing).metadata) for p in ends})
+            marks = {p: Mark.parse(committed.get(p, nothing).metadata) for p in ends}
+            self._say_overtaken(marks)
+            self.time = self.recorded.proven(marks)
         else:
             self.time = self.wall.proven(positions)
+
+    def _say_overtaken(self, marks: dict[int, Mark]) -> None:
+        """Once for each partition: nothing can be taken back, but deadlines may have fired too early."""
+        overtaken = self.recorded.overtaken(marks)
+        for number in sorted(overtaken - self._overtaken):
+            log.error(
+                "an old log went on before what was proven of it",
+                topic=self.source.topic,
+                partition=number,
+                recorded=marks[number].recorded,
+                watermark=self.time,
+            )
+        self._overtaken |= overtaken
 
 
 class Ticks:
@@ -94,7 +110,12 @@ class Ticks:
             await asyncio.sleep(self._plan.sample_interval)
 
     async def _sample(self, conclude: bool) -> None:
-        """The clock first, then the partitions, then their ends: so the ends are those of this instant or later."""
+        """Commits first, the clock, then the partitions, then their ends.
+
+        So the ends are those of this instant or later, and there is no partition unknown in which an old log began before
+        what its commits say of the others.
+        """
+        committed = await self._offsets.committed() if conclude else {}
         at = self._clock.now(self._world.steady())
         tps = await self._offsets.partitions(list(self._clocks))
         ends = await self._offsets.ends(tps)
@@ -103,7 +124,6 @@ class Ticks:
                 self._clocks[topic].wall.sample(at - self._plan.tick_margin, of_topic)
         if not conclude:
             return
-        committed = await self._offsets.committed()
         behind = [tp for tp in tps if _position(committed, tp.topic, tp.partition) < ends[tp.topic][tp.partition]]
         begins: ByPartition = await self._offsets.begins(behind) if behind else {}
         for topic, clock in self._clocks.items():
