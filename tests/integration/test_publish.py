@@ -7,12 +7,13 @@ import io
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
 from aiokafka.partitioner import murmur2
 from confluent_kafka import Message, Producer
+from confluent_kafka.admin import AdminClient, NewPartitions
 
 from stream.domain.errors import ConfigError, DeliveryError, StateError
 from stream.shell.kafka import record, snapshot, topics
@@ -128,6 +129,28 @@ def test_a_recorded_log_is_stamped_and_ended_everywhere(configured: Configured) 
             assert given == sorted(given)
             ends += 1
     assert ends == len(SOURCES) * 2
+
+
+def test_a_partition_made_meanwhile_is_ended_too(configured: Configured) -> None:
+    """Or it would hold its source's time back for ever; the log's own records stay where their subjects were."""
+    settings = configured(clock="recorded", source_partitions=1)
+    topics.create(settings)
+    name = settings.topic("in.txn")
+
+    def grown() -> Iterator[tuple[int, bytes, int]]:
+        yield 1, event(1), START + 10
+        client = AdminClient(librdkafka(settings))
+        client.create_partitions([NewPartitions(name, 2)])[name].result(20)
+        while len(client.list_topics(name, 20).topics[name].partitions) < 2:
+            time.sleep(0.05)
+        for number in range(2, 20):
+            yield number, event(number), START + 10 * number
+
+    publish(settings, grown(), "log.jsonl")
+
+    messages = held(settings, "in.txn")
+    assert [m.headers() for m in messages if m.partition() == 1][-1:] == [[("kairos_end", str(START + 190).encode())]]
+    assert sum(m.key() is not None for m in messages if m.partition() == 0) == 19
 
 
 def test_recorded_time_never_falls(configured: Configured) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, NewPartitions
 
+from stream.shell.kafka import topics
 from stream.shell.kafka.failstop import EXIT_CODE
 from stream.shell.settings import Settings
 from tests.integration import worker_trial as trial
@@ -151,6 +152,33 @@ def test_an_old_log_moves_time_by_its_own_stamps(configured: Build, fleets: Call
     assert sorted(set(clocks(settings))) == [start + 4999, start + 9000]
     assert trial.rows(settings) == {b"C1": 9}
     assert eventually(lambda: "in.app" in json.loads(ticks(settings)[-1])["idle"]), "silent sources hold nobody back"
+
+
+def test_a_source_partition_may_be_added_to_a_running_fleet(
+    configured: Build, fleets: Callable[[Settings], trial.Fleet]
+) -> None:
+    """An old log's time stands still until the partition has told how far it is, and goes on then, nobody restarted."""
+    settings = configured(clock="recorded", journal_partitions=1, idle_after=1.0)
+    topics.create(settings, {"in.txn": 1})
+    fleet, start = fleets(settings), 725846400000
+    fleet.start("a")
+    write(settings, "in.txn", 3, ce_recordedtime=b"1993-01-01T00:00:05Z")
+    assert eventually(lambda: clocks(settings)[-1:] == [start + 4999]), (clocks(settings), fleet.logs())
+    grow(settings, "in.txn", 2)
+    write(settings, "in.txn", 3, 0, ce_recordedtime=b"1993-01-01T00:00:09Z")
+    write(settings, "in.txn", 3, 1, ce_recordedtime=b"1993-01-01T00:00:07Z")
+
+    assert eventually(lambda: clocks(settings)[-1:] == [start + 6999], 120.0), (clocks(settings), fleet.logs())
+    assert sorted(set(clocks(settings))) == [start + 4999, start + 6999], "never by the old partition alone"
+    assert trial.rows(settings) == {b"C1": 9}
+    assert fleet.terminate() == {"a": 0}
+
+
+def grow(settings: Settings, topic: str, partitions: int) -> None:
+    """Raise the number of partitions, and wait until the broker says so."""
+    admin, name = AdminClient({"bootstrap.servers": settings.brokers}), settings.topic(topic)
+    admin.create_partitions([NewPartitions(name, partitions)])[name].result(20)
+    assert eventually(lambda: len(admin.list_topics(name, 20).topics[name].partitions) == partitions)
 
 
 def ticks(settings: Settings) -> list[bytes]:

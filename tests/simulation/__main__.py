@@ -80,10 +80,11 @@ def coverage(seen: Counter[str], seeds: int) -> Table:
 
 
 def tell(verdict: Verdict) -> None:
-    """A failing seed and the least of it."""
+    """A failing seed and the least of it, also as data for `kept`."""
     console.print(f"seed {verdict.scenario.seed} failed: {verdict.faults[0][:1000]}", style="red", highlight=False)
     least = shrunk(verdict.scenario)
     console.print(f"  still fails with {described(least)}", highlight=False)
+    console.print(f"  {least}", highlight=False, soft_wrap=True)
 
 
 def described(scenario: Scenario) -> str:

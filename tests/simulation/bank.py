@@ -85,7 +85,7 @@ class Bank:
     def __init__(self, broker: Broker, random: Random, recorded: bool) -> None:
         self._broker, self._random, self._recorded = broker, random, recorded
         self._number = self._latest = 0
-        self._lines: list[tuple[str, bytes, bytes]] = []
+        self._lines: list[tuple[str, bytes, bytes, int]] = []
         self._account: Coordinator = broker.coordinator("account-system")
         self._epoch = self._account.init()
         self.late = self.retried = self.bad = self.aborted = 0
@@ -110,11 +110,15 @@ class Bank:
         # a log is in the order of its recorded times, whatever the clocks do
         self._latest = max(self._latest, self._broker.utc())
         line = replace(made, recorded=self._latest).line(stamped=self._recorded)
-        self._lines.append((made.topic, subject.encode(), line))
+        self._lines.append((made.topic, subject.encode(), line, len(self._broker.topics.get(made.topic, ()))))
         self._write(made.topic, subject.encode(), line)
 
     def retry(self) -> None:
-        """A record once more, as a producer does that has heard no acknowledgement; within the engine's horizon."""
+        """A record once more, as a producer does that has heard no acknowledgement; within the engine's horizon.
+
+        To a partition that was there when it was sent first: a producer's retry goes to the same one, and what an old log
+        brings in a new partition was recorded after that was made.
+        """
         self.retried += 1
         self._write(*self._random.choice(self._lines[-RETRIED:]))
 
@@ -127,9 +131,10 @@ class Bank:
             line = session(self._broker.utc() + 2 * DAY, subject="C1", id=f"F{self._number}").line(stamped=False)
         self._write(self._random.choice(tuple(PARTITIONS)), b"C1", line)
 
-    def _write(self, topic: str, key: bytes, line: bytes) -> None:
+    def _write(self, topic: str, key: bytes, line: bytes, partitions: int = 0) -> None:
+        """To any partition, or one of the first so many."""
         logs = self._broker.topics.get(topic) or self._broker.topics["in.redrive"]
-        log = logs[self._random.randrange(len(logs))]
+        log = logs[self._random.randrange(partitions or len(logs))]
         if topic != "in.account":
             log.append(key, line)
             return

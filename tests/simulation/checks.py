@@ -209,7 +209,8 @@ def _ticks_are_proofs(run: Run) -> Iterator[str]:
             elif SOURCE in headers:
                 topic, partition, _, offset, recorded, _ = headers[SOURCE].decode().split("|")
                 place = topic, int(partition), int(offset)
-                if place not in met and int(recorded) <= proven.get(topic, -1):
+                # 0: a bad line before any that says when it was recorded
+                if place not in met and 0 < int(recorded) <= proven.get(topic, -1):
                     yield f"journal partition {number}: {place} came {proven[topic] - int(recorded)} ms after its proof"
                 met.add(place)
 

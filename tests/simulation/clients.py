@@ -300,13 +300,16 @@ class Admin:
         """Disconnect."""
 
     async def describe_topics(self, topics: list[str]) -> Any:
-        """Partitions of topics; whoever is blind learns nothing for a while."""
-        loop = self._network.broker.loop
-        await asyncio.sleep(max(0.0, self._network.trouble.blind - loop.time()))
+        """Partitions of topics."""
+        await self._sight()
         return await self._connection.ask(lambda: [self._described(topic) for topic in topics])
 
     def _described(self, topic: str) -> dict[str, Any]:
         return {"topic": topic, "partitions": [{"partition": n} for n in range(len(self._network.broker.topics[topic]))]}
+
+    async def _sight(self) -> None:
+        """Whoever is blind learns nothing for a while."""
+        await asyncio.sleep(max(0.0, self._network.trouble.blind - self._network.broker.loop.time()))
 
     async def find_coordinator(self, group: str) -> int:
         """The only node."""
@@ -314,6 +317,7 @@ class Admin:
 
     async def list_consumer_group_offsets(self, group: str, coordinator: int) -> dict[Any, OffsetAndMetadata]:
         """Committed positions."""
+        await self._sight()
         offsets = self._network.group.offsets
         return await self._connection.ask(lambda: {_client(tp): OffsetAndMetadata(*at) for tp, at in offsets.items()})  # type: ignore[no-any-return]
 

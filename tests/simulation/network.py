@@ -19,7 +19,7 @@ class Trouble:
 
     Attributes:
         stalled: Until this moment the broker acknowledges no write.
-        blind: Until this moment nobody hears what topics there are, so there are no new ticks.
+        blind: Until this moment nobody hears what partitions and commits there are, so there are no new ticks.
         refuse: So many of the next transactional writes fail, to be sent again.
         unknown: So many of the next commits have an outcome that nobody learns.
         unsure: The same of the next batches of the journal.

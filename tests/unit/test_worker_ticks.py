@@ -1,4 +1,4 @@
-"""Law: T goes on as the broker's clock does, also after that clock was wrong for a while."""
+"""Law: T goes on as the broker's clock does, also when that was wrong for a while; what comes after its proof is told."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import cast
 
+import pytest
 from faust.types import TP
 
 from stream.domain.events import Order
@@ -14,7 +15,7 @@ from stream.shell.kafka.plan import Plan, SourceTopic
 from stream.shell.kafka.positions import Committed
 from stream.shell.kafka.proofs import BrokerClock
 from stream.shell.kafka.stamping import Tick
-from stream.shell.kafka.ticks import Ticks
+from stream.shell.kafka.ticks import SourceClock, Ticks
 from stream.shell.kafka.world import World
 
 HOUR = 3_600_000
@@ -76,3 +77,16 @@ def test_a_broker_that_was_out_of_time_is_heard_again() -> None:
 
     assert times == sorted(times)
     assert times[-1] > 10 * HOUR + 80_000
+
+
+def test_an_old_log_that_begins_before_what_is_proven_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    """A partition made later, with older records: what fired before they came cannot be taken back."""
+    clock = SourceClock(SourceTopic("in.app", "in.app", 0, Order.RECORDED), idle_after=5.0)
+    old, told = Committed(9, "r=1000"), []
+    clock.look(0.0, {0: 9}, {0: old}, {})
+    for mark in ("", "r=500", "r=600", "r=1001"):
+        clock.look(0.0, {0: 9, 1: 9}, {0: old, 1: Committed(9, mark)}, {})
+        told.append(len(caplog.records))
+
+    assert told == [0, 1, 1, 1]
+    assert clock.time == 999

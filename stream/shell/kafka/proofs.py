@@ -117,6 +117,19 @@ class RecordedClock:
             self._proven = now
         return self._proven
 
+    def overtaken(self, marks: Mapping[int, Mark]) -> frozenset[int]:
+        """Partitions whose records came after the proof of their time: new ones of older records, or an ended log that goes on.
+
+        >>> clock = RecordedClock()
+        >>> clock.proven({0: Mark(1000, False)}), clock.overtaken({0: Mark(1000, False), 1: Mark(800, False)})
+        (999, frozenset({1}))
+        """
+        proven = self._proven
+        if proven is None:
+            return frozenset()
+        going = ((number, mark.recorded) for number, mark in marks.items() if not mark.ended)
+        return frozenset(number for number, recorded in going if recorded is not None and recorded <= proven)
+
 
 def recorded_proof(marks: list[Mark]) -> int | None:
     """T of one moment: less than the last time of every partition that may bring more, for more may bring that again."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -77,6 +77,7 @@ def publish(
 
     Under `clock: recorded` every record carries its recorded time, and every partition of every source topic is told now
     and then how far the log has come, and in the end that it has ended: no source holds time back longer than it must.
+    That includes partitions that are made meanwhile; records go to those that were there at the start.
 
     Args:
         settings: Where to; the topics must exist.
@@ -181,7 +182,8 @@ class Sender:
                 "on_delivery": self._failed,
             }
         )
-        self.routers = {source: Router(count) for source, count in self._partitions().items()}
+        self.partitions = self._partitions()
+        self.routers = {source: Router(count) for source, count in self.partitions.items()}
 
     def _failed(self, error: KafkaError | None, _message: Message) -> None:
         self.failure = self.failure or error
@@ -218,9 +220,12 @@ class Sender:
         self._produce(routed.topic, partition, routed.key, routed.value, routed.headers)
 
     def _mark(self, marker: str) -> None:
-        """Queue a marker for every partition of every source topic."""
-        for topic, router in self.routers.items():
-            for partition in range(router.partitions):
+        """Queue a marker for every partition of every source topic, those made meanwhile included."""
+        with suppress(ConfigError):
+            # while no broker answers, those that are known: a partition without marker only holds time back
+            self.partitions = self._partitions()
+        for topic, partitions in self.partitions.items():
+            for partition in range(partitions):
                 self._produce(topic, partition, None, None, [(marker, str(self.last).encode())])
 
     def _produce(self, topic: str, partition: int, key: bytes | None, value: bytes | None, headers: Any) -> None:

@@ -35,20 +35,34 @@ class SourceClock:
         self.quiet = Quiet(idle_after)
         self.idle = False
         self.time: int | None = None
-        self._known: dict[int, int] = {}
+        self._overtaken: frozenset[int] = frozenset()
 
     def look(self, now: float, ends: dict[int, int], committed: dict[int, Committed], begins: dict[int, int]) -> None:
         """Draw the conclusions of one sample; ``now`` in seconds of a steady clock."""
         found = journaled(committed, begins)
-        # these ends were asked after the positions known: one that lies beyond its end is of a topic that was there before
-        before, self._known = self._known, found
-        positions = {p: at for p, at in found.items() if p in before and before[p] <= ends.get(p, 0)}
+        # the ends were asked after the commits: a position that lies beyond its end is of a topic that was there before
+        positions = {p: at for p, at in found.items() if at <= ends.get(p, 0)}
         self.idle = self.quiet.idle(now, positions, ends)
         if self.source.order is Order.RECORDED:
             told = {p: committed[p].metadata for p in positions if p in committed}
-            self.time = self.recorded.proven({p: Mark.parse(told.get(p, "")) for p in ends})
+            marks = {p: Mark.parse(told.get(p, "")) for p in ends}
+            self._say_overtaken(marks)
+            self.time = self.recorded.proven(marks)
         else:
             self.time = self.wall.proven(positions)
+
+    def _say_overtaken(self, marks: dict[int, Mark]) -> None:
+        """Once for each partition: nothing can be taken back, but deadlines may have fired too early."""
+        overtaken = self.recorded.overtaken(marks)
+        for number in sorted(overtaken - self._overtaken):
+            log.error(
+                "an old log went on before what was proven of it",
+                topic=self.source.topic,
+                partition=number,
+                recorded=marks[number].recorded,
+                watermark=self.time,
+            )
+        self._overtaken |= overtaken
 
 
 class Ticks:
@@ -98,7 +112,12 @@ class Ticks:
             await asyncio.sleep(self._plan.sample_interval)
 
     async def _sample(self, conclude: bool) -> None:
-        """The clock first, then the partitions, then their ends: so the ends are those of this instant or later."""
+        """Commits first, the clock, then the partitions, then their ends.
+
+        So the ends are those of this instant or later, and there is no partition unknown in which an old log began before
+        what its commits say of the others.
+        """
+        committed = await self._offsets.committed() if conclude else {}
         at = self._clock.now(self._world.steady())
         tps = await self._offsets.partitions(list(self._clocks))
         ends = await self._offsets.ends(tps)
@@ -107,7 +126,6 @@ class Ticks:
                 self._clocks[topic].wall.sample(at - self._plan.tick_margin, of_topic)
         if not conclude:
             return
-        committed = await self._offsets.committed()
         behind = [tp for tp in tps if _position(committed, tp.topic, tp.partition) < ends[tp.topic][tp.partition]]
         begins: ByPartition = await self._offsets.begins(behind) if behind else {}
         for topic, clock in self._clocks.items():
