@@ -104,7 +104,7 @@ class Plan:
     chunk: int = 4000
     max_record: int = 1_048_588
     compression: str = "lz4"
-    fetch_bytes: int = 4 << 20
+    fetch_bytes: int = 1 << 20
     commit_interval: float = 0.2
     session_timeout: float = 10.0
     rebalance_timeout: float = 60.0

@@ -1,10 +1,10 @@
-"""The verdict on a chaos run: what readers got, against the engine's own replays of the journal and of the bank's log."""
+"""The verdict on a run: what readers got, against the engine's own replays of the journal and of the bank's log."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from io import BytesIO
+from tempfile import TemporaryFile
 from typing import NamedTuple
 
 from stream.engine.decision import Output
@@ -51,7 +51,7 @@ class Verdict(NamedTuple):
 
 
 def judge(settings: Settings, sent: Iterable[Recorded]) -> Verdict:
-    """All of it, when the fleet has ended in order."""
+    """All of it, when the fleet has ended in order; the bank sent these lines."""
     got, replay, sink = cluster.said(settings), *journal_replay(settings)
     want, source = sink.outputs, log_replay(settings, sent)
     lost, spurious = _difference(want, got), _difference(got, want)
@@ -76,19 +76,25 @@ def judge(settings: Settings, sent: Iterable[Recorded]) -> Verdict:
 
 def journal_replay(settings: Settings) -> tuple[Replay, Collected]:
     """The engine over the recorded journal."""
-    journal, sink = BytesIO(), Collected()
-    record(settings, JOURNAL, journal)
-    journal.seek(0)
-    replay = Replay(Engine(loader.load(settings.pack), "replay"), sink)
-    replay.journal(Numbered("journal.jsonl", number, line.rstrip(b"\n")) for number, line in enumerate(journal, 1))
+    sink = Collected()
+    replay = Replay(engine(settings), sink)
+    with TemporaryFile() as journal:
+        record(settings, JOURNAL, journal)
+        journal.seek(0)
+        replay.journal(Numbered("journal.jsonl", number, line.rstrip(b"\n")) for number, line in enumerate(journal, 1))
     return replay, sink
 
 
 def log_replay(settings: Settings, sent: Iterable[Recorded]) -> list[Output]:
     """The engine over what the bank sent."""
     sink = Collected()
-    Replay(Engine(loader.load(settings.pack), "replay"), sink).run(sent)
+    Replay(engine(settings), sink).run(sent)
     return sink.outputs
+
+
+def engine(settings: Settings) -> Engine:
+    """As the workers have it, for replays."""
+    return Engine(loader.load(settings.pack), "replay", settings.max_event_bytes)
 
 
 def _plain(output: Output) -> bytes:

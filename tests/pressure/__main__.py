@@ -1,0 +1,45 @@
+"""`python -m tests.pressure`: one worker on a real broker under more than it likes; exact and bounded, or exit code 1.
+
+soak --minutes 10    the highest sustainable rate for so long, bursts of ten times the usual, a slow broker
+soak --short         a burst over a slow broker that stands still: what CI runs
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from tests.pressure import report
+from tests.pressure.run import SHORT, full, press
+
+console = Console()
+app = typer.Typer()
+
+
+def say(line: str) -> None:
+    """Print it as it is."""
+    console.print(line, highlight=False)
+
+
+@app.callback()
+def main() -> None:
+    """Pressure runs."""
+
+
+@app.command()
+def soak(minutes: float = 10.0, short: bool = False, json: Path | None = None) -> None:
+    """Run it."""
+    with tempfile.TemporaryDirectory(prefix="kairos-pressure-") as where:
+        outcome = press(SHORT if short else full(minutes), Path(where), say)
+    report.show(console, outcome)
+    if json is not None:
+        json.write_bytes(report.written(outcome))
+    sys.exit(0 if not outcome.wrong else 1)
+
+
+if __name__ == "__main__":
+    app()

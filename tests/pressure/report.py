@@ -1,0 +1,41 @@
+"""A pressure run as tables and as JSON."""
+
+from __future__ import annotations
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from tests.pressure.run import Outcome
+
+
+def show(console: Console, outcome: Outcome) -> None:
+    """Print it."""
+    columns = ("stretch", "s", "sent/s", "applied/s", "lag most", "lag end", "buffered most")
+    table = Table(*columns, "RSS most MiB", "RSS end", "MiB/min", "loop p99 s", "rebalances", title="one worker under pressure")
+    for name, seen in outcome.stretches.items():
+        cells = (seen.seconds, outcome.pace[name], seen.rate, seen.lag_most, seen.lag_end, seen.buffered_most)
+        memory = (seen.rss_most, seen.rss_end, seen.growth, seen.loop_p99, seen.rebalances)
+        table.add_row(name, *(f"{cell:,}" for cell in (*cells, *memory)))
+    console.print(table)
+    verdict = Table(
+        "what", "count", title=f"{outcome.events:,} lines; highest sustainable rate {outcome.highest:,.0f} a second"
+    )
+    for what, count in outcome.verdict._asdict().items():
+        verdict.add_row(what.replace("_", " "), f"{count:,}")
+    verdict.add_row("ended by itself", str(outcome.ended or 0))
+    console.print(verdict)
+    for each in outcome.wrong:
+        console.print(each, style="red", highlight=False)
+
+
+def written(outcome: Outcome) -> bytes:
+    """All figures."""
+    return msgspec.json.format(msgspec.json.encode({
+        "highest": outcome.highest,
+        "events": outcome.events,
+        "stretches": {name: {"sent": outcome.pace[name], **seen._asdict()} for name, seen in outcome.stretches.items()},
+        "ended": outcome.ended,
+        "verdict": outcome.verdict._asdict(),
+        "wrong": outcome.wrong,
+    }))  # fmt: skip
