@@ -90,14 +90,15 @@ class Probe(threading.Thread):
     def run(self) -> None:
         """The thread."""
         while not self.over.wait(EVERY):
-            port = self._port()
+            port = self.port()
             # nothing answers while a worker is being started
             with suppress(OSError):
                 with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
                     page = answer.read().decode()
                 self.looks.append(look(page, time.monotonic()))
 
-    def _port(self) -> int:
+    def port(self) -> int:
+        """Where the worker started last serves its metrics, as its log says; 0 before it does."""
         lines = [line for line in self._log.read_bytes().splitlines() if STARTING in line]
         return int(msgspec.json.decode(lines[-1])["port"]) if lines else 0
 

@@ -19,6 +19,7 @@ from stream.shell.kafka import restore
 from stream.shell.kafka.failstop import guarded, stop
 from stream.shell.kafka.plan import Decision, Partition, PartitionFactory, Plan
 from stream.shell.kafka.positions import Committed, Inbox, rest
+from stream.shell.kafka.rows import key_hash
 from stream.shell.kafka.sink import Sink
 from stream.shell.kafka.telemetry import Telemetry
 from stream.shell.kafka.world import World
@@ -32,6 +33,8 @@ LEAST = 50
 """Records of a chunk that may always be computed together."""
 TAKEN = (KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH)
 """What the broker answers to an owner that is none any more."""
+RAISE = "kairos rows shows the largest, raise KAIROS_MAX_ROW_BYTES and max.message.bytes of the state topic to go on"
+CHECK = "kairos topics check says which topic takes less than it must"
 log = logger(__name__)
 
 
@@ -205,14 +208,18 @@ class Decide:
         if not decision.consumed and not decision.rows:
             raise StateError(f"expected progress in journal partition {one.number}, got an empty decision")
         self._break(one)
+        self._refuse(one, decision)
         began = self._world.steady()
         try:
             await self._world.blocking(partial(one.sink.commit, decision))
         except KafkaException as error:
-            if error.args[0].code() not in TAKEN:
-                raise
-            # paused for longer than its session, or two workers with one instance_id
-            stop("partition taken over by another worker", error, partition=one.number, code=error.args[0].name())
+            code, name = error.args[0].code(), error.args[0].name()
+            if code in TAKEN:
+                # paused for longer than its session, or two workers with one instance_id
+                stop("partition taken over by another worker", error, partition=one.number, code=name)
+            if code == KafkaError.MSG_SIZE_TOO_LARGE:
+                stop("the broker refused a record as too large", error, partition=one.number, code=name, reason=CHECK)
+            raise
         seconds = self._world.steady() - began
         one.partition.accept(decision)
         one.applied = one.partition.next_offset
@@ -228,6 +235,14 @@ class Decide:
         for topic, run in one.partition.dead_runs.items():
             if limit and run > limit:
                 stop("nothing but dead letters", topic=topic, partition=one.number, records=run)
+
+    def _refuse(self, one: JournalPartition, decision: Decision) -> None:
+        """Stop before the broker would refuse a row; as above, the next start stops here, too."""
+        limit = self._plan.max_row
+        for key, value in decision.rows:
+            if value is not None and len(value) > limit:
+                about: dict[str, Any] = {"key_hash": key_hash(key), "bytes": len(value), "limit": limit}
+                stop("a customer's row is too large", partition=one.number, reason=RAISE, **about)
 
 
 def _into(seen: set[int], number: int) -> Callable[[bytes, bytes | None], None]:

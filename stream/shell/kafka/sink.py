@@ -38,7 +38,7 @@ def options(plan: Plan, partition: int) -> dict[str, Any]:
         "transactional.id": plan.transactional_id(partition),
         "transaction.timeout.ms": int(plan.transaction_timeout * 1000),
         "message.timeout.ms": int(plan.transaction_timeout * 1000),
-        "message.max.bytes": plan.max_record,
+        "message.max.bytes": max(plan.max_record, plan.max_state),
         "linger.ms": 0,
         "compression.type": plan.compression,
         "queue.buffering.max.kbytes": QUEUE_KBYTES,
