@@ -13,21 +13,17 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
+from tests.pressure import poison as bad
 from tests.pressure import report
 from tests.pressure.run import SHORT, full, press
 
-console = Console()
+console = Console(width=150)
 app = typer.Typer()
 
 
 def say(line: str) -> None:
     """Print it as it is."""
     console.print(line, highlight=False)
-
-
-@app.callback()
-def main() -> None:
-    """Pressure runs."""
 
 
 @app.command()
@@ -39,6 +35,19 @@ def soak(minutes: float = 10.0, short: bool = False, json: Path | None = None) -
     if json is not None:
         json.write_bytes(report.written(outcome))
     sys.exit(0 if not outcome.wrong else 1)
+
+
+@app.command()
+def poison(few: int = 200_000, everything: int = 40_000) -> None:
+    """So many lines of which 1 % is bad, and so many bad ones."""
+    with tempfile.TemporaryDirectory(prefix="kairos-poison-") as where:
+        ground = bad.Ground(Path(where), say)
+        try:
+            figures = [bad.few(ground, few), *bad.everything(ground, everything)]
+        finally:
+            ground.close()
+    report.show_poison(console, figures)
+    sys.exit(0 if not any(one.wrong for one in figures) else 1)
 
 
 if __name__ == "__main__":

@@ -6,13 +6,14 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from tests.pressure.poison import Figures
 from tests.pressure.run import Outcome
 
 
 def show(console: Console, outcome: Outcome) -> None:
     """Print it."""
-    columns = ("stretch", "s", "sent/s", "applied/s", "lag most", "lag end", "buffered most")
-    table = Table(*columns, "RSS most MiB", "RSS end", "MiB/min", "loop p99 s", "rebalances", title="one worker under pressure")
+    columns = ("stretch", "s", "sent/s", "done/s", "lag most", "lag end", "held most", "MiB most", "MiB end", "MiB/min")
+    table = Table(*columns, "loop p99", "rebalances", title="one worker under pressure")
     for name, seen in outcome.stretches.items():
         cells = (seen.seconds, outcome.pace[name], seen.rate, seen.lag_most, seen.lag_end, seen.buffered_most)
         memory = (seen.rss_most, seen.rss_end, seen.growth, seen.loop_p99, seen.rebalances)
@@ -27,6 +28,17 @@ def show(console: Console, outcome: Outcome) -> None:
     console.print(verdict)
     for each in outcome.wrong:
         console.print(each, style="red", highlight=False)
+
+
+def show_poison(console: Console, figures: list[Figures]) -> None:
+    """Print runs of bad input."""
+    table = Table("run", "lines", "bad", "MiB", "s", "lines/s", "RSS MiB", title="bad input at volume")
+    for one in figures:
+        table.add_row(one.name, *(f"{cell:,}" for cell in one[1:-1]))
+    console.print(table)
+    for one in figures:
+        for each in one.wrong[:20]:
+            console.print(f"{one.name}: {each}", style="red", highlight=False)
 
 
 def written(outcome: Outcome) -> bytes:

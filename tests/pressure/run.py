@@ -69,11 +69,11 @@ class Form(NamedTuple):
 
 def full(minutes: float) -> Form:
     """What `make soak` does."""
-    slow = Slow(rate=1.5e6, latency=0.05, pulses=(3.0, 4.0, 5.0), between=8.0)
+    slow = Slow(rate=2e6, latency=0.05, pulses=(3.0, 4.0, 5.0), between=6.0)
     return Form((20_000, 3_000), minutes * 60, None, 4, 6.0, slow, stands=25.0, most=768.0)
 
 
-SHORT = Form((2_000, 300), 0.0, 300.0, 1, 6.0, Slow(1.5e6, 0.02, (3.0,), 2.0), stands=0.0, most=400.0)
+SHORT = Form((2_000, 300), 0.0, 300.0, 1, 12.0, Slow(5e5, 0.02, (3.0,), 4.0), stands=0.0, most=400.0)
 """What CI does: a burst over a slow broker that stands still in the middle of it."""
 
 

@@ -12,7 +12,7 @@ from stream.engine.engine import Engine
 from stream.engine.partition import LEDGER
 from stream.packs import loader
 from stream.shell import reports
-from stream.shell.kafka.record import record
+from stream.shell.kafka import record as records
 from stream.shell.kafka.topics import DEAD, JOURNAL, STATE, TRIGGERS
 from stream.shell.logfile import Numbered, Recorded
 from stream.shell.replay import Collected, Replay
@@ -79,7 +79,7 @@ def journal_replay(settings: Settings) -> tuple[Replay, Collected]:
     sink = Collected()
     replay = Replay(engine(settings), sink)
     with TemporaryFile() as journal:
-        record(settings, JOURNAL, journal)
+        records.record(settings, JOURNAL, journal)
         journal.seek(0)
         replay.journal(Numbered("journal.jsonl", number, line.rstrip(b"\n")) for number, line in enumerate(journal, 1))
     return replay, sink
@@ -128,7 +128,11 @@ def _by_key(outputs: Iterable[Output]) -> dict[tuple[str, bytes | None], list[by
 def _rows(settings: Settings) -> dict[bytes, bytes]:
     """The newest committed row of each customer."""
     rows: dict[bytes, bytes | None] = {}
-    for message in trial.read(settings, STATE):
-        rows[message.key() or b""] = message.value()
+    name = settings.topic(STATE)
+    with records.consumer(settings) as reader:
+        for partition in range(settings.journal_partitions):
+            first, end = records.bounds(reader, name, partition, records.Range())
+            for message in records.messages(reader, name, partition, first, end):
+                rows[message.key() or b""] = message.value()
     rows.pop(LEDGER, None)
     return {key: value for key, value in rows.items() if value is not None}
