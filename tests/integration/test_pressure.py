@@ -1,4 +1,4 @@
-"""Law: more than a worker likes makes it late, never wrong and never large; the short form of `make soak`, on its own broker."""
+"""Law: more than a worker likes makes it late, never wrong and never large; the short `make soak`, on its own broker."""
 
 from __future__ import annotations
 

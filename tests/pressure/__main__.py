@@ -13,6 +13,7 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
+from stream.shell.settings import Clock
 from tests.pressure import poison as bad
 from tests.pressure import report
 from tests.pressure.run import SHORT, full, press
@@ -27,10 +28,10 @@ def say(line: str) -> None:
 
 
 @app.command()
-def soak(minutes: float = 10.0, short: bool = False, json: Path | None = None) -> None:
-    """Run it."""
+def soak(minutes: float = 10.0, clock: Clock = Clock.WALL, short: bool = False, json: Path | None = None) -> None:
+    """By either clock: an old log (recorded) holds each event in its row until its time is proven, which costs twice."""
     with tempfile.TemporaryDirectory(prefix="kairos-pressure-") as where:
-        outcome = press(SHORT if short else full(minutes), Path(where), say)
+        outcome = press(SHORT if short else full(minutes, clock), Path(where), say)
     report.show(console, outcome)
     if json is not None:
         json.write_bytes(report.written(outcome))

@@ -1,6 +1,6 @@
 """What every pressure run stands on: a broker and a slow way to it, a bank of any pace, one worker under a probe.
 
-with Stand(where, say, BANK) as stand:
+with Stand(where, say, BANK, Clock.WALL) as stand:
     stand.worker(slow=True)
     stand.stretch("burst", rate=3000, seconds=8)
     print(stand.verdict())
@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import date
 from itertools import islice
 from pathlib import Path
 from typing import Self
 
 from stream.shell.kafka import topics
 from stream.shell.settings import Clock, Settings
+from stream.wire.registry import SOURCES
 from tests.integration import cluster
 from tests.pressure.probe import Probe, Seen, seen
 from tests.pressure.proxy import Proxy
@@ -25,6 +27,8 @@ from tests.rig.oracle import Verdict, judge
 
 LONGEST = 8192
 """Bytes from which on an event is oversize here: the many that are bad on purpose shall not fill the disk."""
+START = date(2024, 1, 8)
+"""First day of the log: all of it has been, whatever today is."""
 WORKER = "a"
 IDLE = 50.0
 """Lines a second that the bank sends when nothing is asked of it."""
@@ -39,6 +43,7 @@ class Stand:
 
     Args:
         bank: Customers and days.
+        clock: What moves time; by the wall clock the log itself is no witness.
 
     Attributes:
         ended: Exit codes of workers that ended by themselves.
@@ -46,8 +51,8 @@ class Stand:
         pace: Lines a second that the bank came to in each stretch.
     """
 
-    def __init__(self, where: Path, say: Callable[[str], None], bank: tuple[int, int]) -> None:
-        self._where, self.say, self._of = where, say, bank
+    def __init__(self, where: Path, say: Callable[[str], None], bank: tuple[int, int], clock: Clock) -> None:
+        self._where, self.say, self._of, self._clock = where, say, bank, clock
         self.proxy = Proxy(lambda: self.broker.behind_proxy)
         self.stretches: dict[str, Seen] = {}
         self.pace: dict[str, float] = {}
@@ -59,14 +64,14 @@ class Stand:
         self.broker.start()
         self.settings = Settings(
             brokers=self.broker.bootstrap,
-            clock=Clock.RECORDED,
+            clock=self._clock,
             journal_partitions=4,
             replication_factor=1,
             max_event_bytes=LONGEST,
         )
         topics.create(self.settings, load.PARTITIONS)
         self.workers = cluster.Workers(self.settings, self._where)
-        self.bank = load.Load(self.settings, load.lines(*self._of, longest=LONGEST), IDLE)
+        self.bank = load.Load(self.settings, load.lines(*self._of, LONGEST, START), IDLE)
         self.bank.start()
         return self
 
@@ -130,9 +135,13 @@ class Stand:
         """End the log, have everything decided, end the worker in order, and judge."""
         last = self.bank.end()
         self.say(f"the bank has sent {self.bank.count:,} lines; waiting until all is decided")
-        cluster.decided(self.settings, cluster.end_of_log(last.at), self.workers, PATIENCE)
+        recorded = self._clock is Clock.RECORDED
+        now = int(time.time() * 1000)
+        reached = cluster.end_of_log(last.at) if recorded else cluster.proven(now, *SOURCES)
+        cluster.decided(self.settings, reached, self.workers, PATIENCE)
         codes = self.workers.terminate()
         assert codes == {WORKER: 0}, f"expected an end in order, got {codes}\n{self.workers.logs()}"
         self.probe.over.set()
         self.say("judging")
-        return judge(self.settings, islice(load.lines(*self._of, longest=LONGEST), self.bank.count))
+        sent = islice(load.lines(*self._of, LONGEST, START), self.bank.count)
+        return judge(self.settings, sent if recorded else None)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 from confluent_kafka import KafkaException, Producer
@@ -17,6 +18,7 @@ from stream.shell.kafka.publish import Sender
 from stream.shell.logfile import Numbered, Recorded, recorded
 from stream.shell.settings import Settings
 from stream.simulator import Bank, poison
+from stream.simulator.bank import FIRST_DAY
 from stream.simulator.poison import LONGEST
 from stream.wire.registry import topic_of
 
@@ -36,17 +38,19 @@ DEBT = 1.0
 Queued = tuple[str, bytes | None, bytes | None, int, Any]
 
 
-def lines(customers: int, days: int, longest: int = LONGEST) -> Iterator[Recorded]:
+def lines(customers: int, days: int, longest: int = LONGEST, start: date = FIRST_DAY) -> Iterator[Recorded]:
     """A bank's log of three sources with bad lines, in recorded order; the same lines every time.
 
     Args:
         longest: Bytes of data that an oversize line exceeds: the deployment's `max_event_bytes`.
+        start: First day.
     """
-    return recorded(Numbered(NAME, number, line) for number, line in enumerate(_lines(customers, days, longest), 1))
+    bank = Bank(customers, days, seed=11, start=start)
+    return recorded(Numbered(NAME, number, line) for number, line in enumerate(_lines(bank, longest), 1))
 
 
-def _lines(customers: int, days: int, longest: int) -> Iterator[bytes]:
-    events = (line for line in Bank(customers, days, seed=11).events() if topic_of(_type(line)) in PARTITIONS)
+def _lines(bank: Bank, longest: int) -> Iterator[bytes]:
+    events = (line for line in bank.events() if topic_of(_type(line)) in PARTITIONS)
     return (line for _, line in poison(events, SHARE, seed=3, longest=longest))
 
 
