@@ -3,6 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 BROKER := $(PYTHON) deploy/kafka/kafka.py
 SEEDS ?= 1000
+MINUTES ?= 10
 
 .DEFAULT_GOAL := help
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*\#\#.*/\1/p' $(firstword $(MAKEFILE_LIST)))
@@ -31,6 +32,12 @@ simulate: .venv/ready ## the delivery under seeded faults: make simulate SEEDS=2
 
 chaos: .venv/ready ## a fleet on a broker of its own: 21 kills, restarts, bounces, zombies; exact or exit code 1 (15 min)
 	$(BIN)/python -m tests.chaos --json chaos.json
+
+soak: .venv/ready ## one worker at its highest rate, bursts, a slow broker: make soak MINUTES=10 (25 min); exact and bounded, or exit code 1
+	$(BIN)/python -m tests.pressure soak --minutes $(MINUTES) --json soak.json
+
+poison: .venv/ready ## bad input at 1 % and at 100 %, the breaker, all of it sent back (5 min); exact, or exit code 1
+	$(BIN)/python -m tests.pressure poison
 
 lint: .venv/ready ## style, import contracts, the default pack
 	$(BIN)/ruff check .
@@ -85,4 +92,4 @@ lock: ## pin the dependencies of pyproject.toml again (needs uv)
 	  --no-emit-index-url --no-emit-find-links --no-header -o requirements.lock
 
 clean: ## remove what was made here
-	rm -rf .venv .kafka build out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache chaos.json
+	rm -rf .venv .kafka build out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache chaos.json soak.json

@@ -28,20 +28,12 @@ from pathlib import Path
 from string import Template
 
 from jars import HERE, HOME, LIBS, KafkaError, fetch, locked, missing, program
+from listeners import PASSWORD, USER, More, free_port, proxied_lines, secure_lines
 
 PATIENCE = 90.0
 """Seconds a start may take: three are usual, a busy machine takes longer."""
 JVM = ("-Xms256m", "-Xmx1g", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true")
 """A serial collector: on two cores, parallel collector threads only take turns with the tests."""
-USER, PASSWORD = "kairos", "only-for-development"
-"""Login of the optional SASL_SSL listener; loopback and throw-away data, so no secret."""
-
-
-def free_port() -> int:
-    """A loopback port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def java(*arguments: str, level: str = "warn") -> list[str]:
@@ -50,36 +42,7 @@ def java(*arguments: str, level: str = "warn") -> list[str]:
             "-Dorg.slf4j.simpleLogger.showDateTime=true", "-cp", f"{LIBS}/*", *arguments]  # fmt: skip
 
 
-def silently(*command: str) -> None:
-    """Run a program whose output nobody needs. Raises KafkaError with that output when it fails."""
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    if done.returncode != 0:
-        raise KafkaError(f"{Path(command[0]).name} failed:\n{done.stdout[-2000:]}")
-
-
-def secure_lines(where: Path, port: int) -> str:
-    """Properties of a SASL_SSL listener (SCRAM-SHA-256 and PLAIN) with a certificate made on the spot as `ca.pem`."""
-    store = where / "keystore.p12"
-    store.unlink(missing_ok=True)
-    tool = (program("keytool"), "-keystore", str(store), "-storetype", "PKCS12", "-storepass", PASSWORD)
-    name = ("-dname", "CN=localhost", "-ext", "SAN=ip:127.0.0.1,dns:localhost", "-ext", "BC:critical=ca:true")
-    kind = ("-keyalg", "EC", "-groupname", "secp256r1", "-validity", "30")
-    silently(*tool, "-alias", "broker", "-genkeypair", *kind, *name)
-    silently(*tool, "-alias", "broker", "-exportcert", "-rfc", "-file", str(where / "ca.pem"))
-    login = "org.apache.kafka.common.security"
-    return f"""
-listeners=PLAINTEXT://127.0.0.1:${{port}},CONTROLLER://127.0.0.1:${{controller_port}},SECURE://127.0.0.1:{port}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL
-sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256
-listener.name.secure.plain.sasl.jaas.config={login}.plain.PlainLoginModule required user_{USER}="{PASSWORD}";
-listener.name.secure.scram-sha-256.sasl.jaas.config={login}.scram.ScramLoginModule required;
-ssl.keystore.type=PKCS12
-ssl.keystore.location={store}
-ssl.keystore.password={PASSWORD}
-"""
-
-
-def prepare(where: Path, port: int, secure: bool) -> int:
+def prepare(where: Path, port: int, more: More) -> int:
     """Write the properties and format a fresh data directory; the port that clients use (chosen when 0).
 
     A directory that was used before keeps its data, whatever the port.
@@ -87,7 +50,9 @@ def prepare(where: Path, port: int, secure: bool) -> int:
     where.mkdir(parents=True, exist_ok=True)
     port = port or free_port()
     text = (HERE / "server.properties").read_text()
-    if secure:
+    if more.proxied:
+        text += proxied_lines(where, more.proxied)
+    if more.secure:
         secure_port = free_port()
         text += secure_lines(where, secure_port)
         (where / "secure_bootstrap").write_text(f"127.0.0.1:{secure_port}\n")
@@ -96,7 +61,7 @@ def prepare(where: Path, port: int, secure: bool) -> int:
     properties = where / "server.properties"
     properties.write_text(text)
     if not (data / "meta.properties").exists():
-        format_storage(properties, where / "broker.log", secure)
+        format_storage(properties, where / "broker.log", more.secure)
     (where / "bootstrap").write_text(f"127.0.0.1:{port}\n")
     return port
 
@@ -176,7 +141,7 @@ def launch(where: Path) -> subprocess.Popen[bytes]:
     return broker
 
 
-def start(where: Path, port: int, secure: bool) -> subprocess.Popen[bytes] | None:
+def start(where: Path, port: int, more: More) -> subprocess.Popen[bytes] | None:
     """Have a broker that answers; None when one of this directory already runs."""
     fetch()
     with locked(where / "lock"):
@@ -184,7 +149,7 @@ def start(where: Path, port: int, secure: bool) -> subprocess.Popen[bytes] | Non
             return None
         if port and answers(port):
             raise KafkaError(f"port {port} is taken by another broker: choose one with --port")
-        port = prepare(where, port, secure)
+        port = prepare(where, port, more)
         broker = launch(where)
         try:
             wait_ready(port, where, broker)
@@ -212,12 +177,12 @@ def stop(where: Path) -> bool:
     return True
 
 
-def run(where: Path, port: int, secure: bool, parent: int, remove: bool) -> None:
+def run(where: Path, port: int, more: More, parent: int, remove: bool) -> None:
     """Hold a broker in the foreground until it ends, a signal comes, or the process ``parent`` is gone."""
     leave: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda got, _frame: leave.append(got))
-    broker = start(where, port, secure)
+    broker = start(where, port, more)
     if broker is None:
         raise KafkaError(f"a broker of {where} already runs")
     print(bootstrap(where), flush=True)
@@ -250,7 +215,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("action", choices=["check", "fetch", "start", "stop", "status", "run"])
     parser.add_argument("--port", type=int, default=9092, help="client port on 127.0.0.1; 0 takes a free one")
     parser.add_argument("--dir", type=Path, default=HOME / "broker", help="data, log, pid and bootstrap files")
-    parser.add_argument("--secure", action="store_true", help="one more listener, SASL_SSL: see secure_bootstrap, ca.pem")
+    more = parser.add_mutually_exclusive_group()
+    more.add_argument("--secure", action="store_true", help="one more listener, SASL_SSL: see secure_bootstrap, ca.pem")
+    more.add_argument("--proxied", type=int, default=0, help="one more listener, advertised at this port: see proxied")
     parser.add_argument("--parent", type=int, default=0, help="run: end when the process with this id is gone")
     parser.add_argument("--remove", action="store_true", help="run, stop: delete the directory afterwards")
     return parser.parse_args()
@@ -262,11 +229,12 @@ def act(asked: argparse.Namespace, where: Path) -> None:
         raise KafkaError(reason)
     if asked.action == "fetch":
         fetch()
+    more = More(asked.secure, asked.proxied)
     if asked.action == "start":
-        start(where, asked.port, asked.secure)
+        start(where, asked.port, more)
         print(bootstrap(where))
     if asked.action == "run":
-        run(where, asked.port, asked.secure, asked.parent, asked.remove)
+        run(where, asked.port, more, asked.parent, asked.remove)
     if asked.action == "stop":
         print("stopped" if stop(where) else "not running")
         if asked.remove:

@@ -29,7 +29,7 @@ from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
 TEXTS = frozenset(
     {"topic", "stage", "state", "rule", "type", "code", "reason", "outcome", "setting", "path", "group", "instance"}
-    | {"address", "version", "pack", "signal", "source", "metric", "error", "place", "caused_by"}
+    | {"address", "version", "pack", "signal", "source", "metric", "error", "place", "caused_by", "key_hash"}
 )
 NUMBERS = frozenset(
     {"partition", "offset", "position", "end", "lag", "records", "rows", "triggers", "bytes", "seconds", "count"}

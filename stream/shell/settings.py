@@ -105,6 +105,12 @@ class Settings(BaseSettings):
         le=900_000,
         description="An event with a larger value is a dead letter, OVERSIZE; bytes.",
     )
+    max_row_bytes: int = Field(
+        default=1_048_576,
+        ge=262_144,
+        le=8_000_000,
+        description="A worker ends itself rather than write a larger customer row, and counts those from 262144 on; bytes.",
+    )
 
     chunk: int = Field(default=4000, ge=1, le=100_000, description="Journal records that one transaction covers at most.")
     commit_interval: float = Field(default=0.5, gt=0, le=60, description="Longest wait between two offset commits, s.")

@@ -12,10 +12,14 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 from random import Random
+from typing import NamedTuple
 
+from stream.engine.decision import Output
+from stream.shell.kafka.topics import TRIGGERS
 from stream.shell.settings import Settings
 
 PROGRAM = Path(__file__).parents[2] / "deploy" / "consumer" / "consumer.py"
@@ -90,3 +94,56 @@ class Campaigns:
         self._supervisor.join()
         self._process.kill()
         self._process.wait()
+
+
+class Acts(NamedTuple):
+    """What a campaign engine did.
+
+    Attributes:
+        lost, spurious, doubled: Acts against the triggers that were due.
+        acted: Acts.
+        again: Records that it had acted on before; those of its last moments before a kill are not in it.
+        expired: Triggers that came too late for it.
+        kills: How often it was killed.
+    """
+
+    lost: int
+    spurious: int
+    doubled: int
+    acted: int
+    again: int
+    expired: int
+    kills: int
+
+    @property
+    def good(self) -> bool:
+        """Whether it acted once on everything that was due, on nothing else, and was put to the test."""
+        return not any(self[:3]) and bool(self.acted and self.expired and self.kills)
+
+
+def acts(campaigns: Campaigns, told: Iterable[Output]) -> Acts:
+    """Let it read to the end, and look.
+
+    Args:
+        told: What it could read, as the engine says it.
+    """
+    due = _due(told)
+    campaigns.finish(len(due))
+    acted, outcomes = campaigns.acted(), campaigns.outcomes()
+    return Acts(
+        lost=len(due - acted.keys()),
+        spurious=len(acted.keys() - due),
+        doubled=acted.total() - len(acted),
+        acted=acted.total(),
+        again=outcomes["known"],
+        expired=outcomes["expired"],
+        kills=campaigns.kills,
+    )
+
+
+def _due(outputs: Iterable[Output]) -> set[str]:
+    """Ids of triggers that have not expired by the campaign engines' clock."""
+    triggers = [output for output in outputs if output.topic in TRIGGERS]
+    heads = [{name: text.decode() for name, text in output.headers} for output in triggers]
+    # stamps of one form: the order of texts is that of instants
+    return {head["ce_id"] for head in heads if head.get("ce_expirytime", AS_OF + "x") > AS_OF}

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stream.shell.settings import Settings
-from tests.chaos.broker import Broker
 from tests.chaos.watcher import lag
 from tests.integration import cluster
+from tests.rig.broker import Broker
 
 BACKOFF = 1.0
 """Seconds after which the supervisor starts a worker that has ended by itself."""

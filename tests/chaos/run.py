@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
 from stream.shell.kafka import topics
 from stream.shell.settings import Clock, Settings
-from tests.chaos import load
-from tests.chaos.broker import Broker
-from tests.chaos.campaigns import Campaigns
+from tests.chaos.campaigns import Acts, Campaigns, acts
 from tests.chaos.faults import Faults, Fleet, Happened
-from tests.chaos.oracle import Acts, Verdict, acts, judge
 from tests.chaos.watcher import Arrivals
 from tests.integration import cluster
+from tests.rig import load
+from tests.rig.broker import Broker
+from tests.rig.oracle import Verdict, judge
 
+BANK = (3_000, 400)
+"""Customers and days."""
 SESSION = 6.0
 STOPPED = 1.5 * SESSION
 """Seconds that a zombie is stopped."""
@@ -100,7 +103,7 @@ def _suffer(
     fleet.shared()
     ear = Arrivals(settings)
     ear.start()
-    bank = load.Load(settings, load.lines(3_000, 400), form.rate, form.events)
+    bank = load.Load(settings, load.lines(*BANK), form.rate, form.events)
     bank.start()
     began = time.monotonic()
     faults = Faults(settings, fleet, broker, say)
@@ -109,26 +112,23 @@ def _suffer(
     for fault in drawn(form, faults, fleet, Random(seed)):
         assert bank.is_alive(), f"the bank's log is over before the faults: {bank.failed}"
         fault()
-    bank.enough.set()
-    bank.join()
-    if bank.failed is not None:
-        raise bank.failed
-    say(f"the bank has sent {len(bank.sent)} events; waiting until all is decided")
-    cluster.decided(settings, cluster.end_of_log(bank.sent[-1].at), patience=240)
+    last = bank.end()
+    say(f"the bank has sent {bank.count} events; waiting until all is decided")
+    cluster.decided(settings, cluster.end_of_log(last.at), patience=240)
     fleet.calm()
     codes = fleet.terminate()
     seconds = time.monotonic() - began
     ear.over.set()
     ear.join()
     say("judging")
-    verdict, due = judge(settings, bank.sent)
-    acted = {name: acts(one, due) for name, one in campaigns.items()}
+    verdict, told = judge(settings, islice(load.lines(*BANK), bank.count))
+    acted = {name: acts(one, told) for name, one in campaigns.items()}
     pauses = longest(faults.happened, ear)
     wrong = faulty(form, verdict, faults.happened, bank, settings.transaction_timeout, pauses)
     wrong += [f"campaign engine reading {name}: {one}" for name, one in acted.items() if not one.good]
     wrong += [f"worker {name} ended with {code} when asked to" for name, code in codes.items() if code]
     return Outcome(
-        verdict, faults.happened, fleet.ended, len(bank.sent), bank.aborted, seconds, quiet, pauses,
+        verdict, faults.happened, fleet.ended, bank.count, bank.aborted, seconds, quiet, pauses,
         acted, settings.transaction_timeout, wrong,
     )  # fmt: skip
 
@@ -172,7 +172,7 @@ def faulty(
         wrong.append(f"{len(counted)} of {len(kills)} kills had lag")
     if len(opened) < OPEN_SHARE * len(kills):
         wrong.append(f"{len(opened)} of {len(kills)} kills hit an open transaction")
-    if len(bank.sent) < form.events or not bank.aborted:
-        wrong.append(f"{len(bank.sent)} events, {bank.aborted} upstream transactions aborted")
+    if bank.count < form.events or not bank.aborted:
+        wrong.append(f"{bank.count} events, {bank.aborted} upstream transactions aborted")
     wrong += [f"{kind}: output paused {pause:.0f} s" for kind, pause in pauses.items() if pause > timeout]
     return wrong

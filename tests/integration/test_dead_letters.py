@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from stream.domain.reasons import RejectCode
 from stream.engine.decision import Output
 from stream.shell.kafka import topics
 from stream.shell.kafka.failstop import EXIT_CODE
@@ -22,6 +23,7 @@ from stream.shell.settings import Clock, Settings
 from stream.simulator import Bank, poison
 from tests.builders import START, posting
 from tests.integration import cluster
+from tests.rig.letters import faults, letters, sources
 
 PACKS = Path(__file__).parents[2] / "stream" / "packs"
 ERRORS = "__kairos.errors."
@@ -80,12 +82,37 @@ def test_a_topic_of_nothing_but_poison_is_buried_line_by_line(
     publish(settings, [(line.number, line.line, line.at) for line in log], "bad.jsonl")
 
     eventually(lambda: len(said(settings)), len(bad))
-    letters = dead(settings)
-    assert len({code for code, _ in bad}) == 8, "all kinds are among them"
-    assert Counter(letter[f"{ERRORS}code"].decode() for letter in letters) == Counter(code for code, _ in bad)
-    assert {letter["ce_kairosorigin"] for letter in letters} == {b"bad.jsonl:%d" % n for n in range(1, len(bad) + 1)}
-    subjects = [b"C%07d" % number for number in range(300)]
-    assert not any(subject in letter[f"{ERRORS}text"] for letter in letters for subject in subjects)
+    codes = {f"bad.jsonl:{number}": str(code) for number, (code, _) in enumerate(bad, 1)}
+    assert len(set(codes.values())) == 8, "all kinds are among them"
+    personal = [f"C{number:07d}" for number in range(300)] + ["POISON", "P2-", "99999999999999999"]
+    assert faults(list(letters(settings)), sources(settings, "in.txn"), codes, personal) == []
+    assert workers.terminate() == {"a": 0}, workers.logs()
+
+
+def test_letters_sent_back_in_bulk_are_accepted_or_die_again_and_never_both(
+    configured: Callable[..., Settings], started: Callable[[Settings], cluster.Workers]
+) -> None:
+    """Under a larger limit what was too large is accepted; the other seven kinds die again, each once, as they were."""
+    settings = configured(journal_partitions=2)
+    topics.create(settings)
+    bad = [(code, line) for code, line in poison(Bank(300, 8, seed=4).events(), 1.0, seed=2) if code is not None][:400]
+    workers = started(settings)
+    publish(settings, lines([line for _, line in bad]), "bad.jsonl")
+    eventually(lambda: len(said(settings)), len(bad))
+    assert workers.terminate() == {"a": 0}, workers.logs()
+
+    larger = settings.model_copy(update={"max_event_bytes": 600_000})
+    workers = started(larger)
+    assert kairos(larger, "redrive", "--all").startswith("400 sent")
+    again = {f"bad.jsonl:{number}": str(code) for number, (code, _) in enumerate(bad, 1) if code != RejectCode.OVERSIZE}
+    eventually(lambda: _decided_from(larger, "in.redrive"), len(bad))
+    second = [one for one in letters(larger) if one.place[0] == "in.redrive"]
+    assert len(again) == 350
+    assert faults(second, sources(larger, "in.redrive"), again, []) == []
+    assert kairos(larger, "redrive", "--topic", "in.txn").startswith("0 sent"), "each once"
+    first, *_, last = kairos(larger, "list", "--each").splitlines()
+    for line in (first, last):
+        assert "died" in kairos(larger, "show", line.split()[0])
     assert workers.terminate() == {"a": 0}, workers.logs()
 
 

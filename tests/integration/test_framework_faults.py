@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
+from tests.chaos.broker import Broker
 
 from stream.shell.settings import Settings
-from tests.chaos.broker import Broker
 from tests.integration import worker_trial as trial
 
 TRANSACTIONS, EACH = 300, 2

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.chaos.broker import Broker
 
 from stream.shell.kafka import topics
 from stream.shell.kafka.app import GRACE
@@ -17,7 +18,6 @@ from stream.shell.kafka.publish import publish
 from stream.shell.settings import Settings
 from stream.simulator import Bank
 from tests.builders import START
-from tests.chaos.broker import Broker
 from tests.integration import cluster
 
 STATED = 30.0

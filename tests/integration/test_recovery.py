@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from tests.chaos.oracle import journal_replay
 
 from stream.engine.partition import LEDGER
 from stream.shell import reports
 from stream.shell.kafka import topics
 from stream.shell.kafka.publish import publish
 from stream.shell.settings import Settings
-from tests.chaos.oracle import journal_replay
 from tests.integration import cluster, worker_held
 from tests.integration import test_outage as outage
 from tests.integration import worker_trial as trial

@@ -24,7 +24,7 @@ from stream.wire.outputs import FAMILIES
 COMMANDS = (
     *("demo", "simulate", "replay", "explain", "lint", "test", "settings"),
     *("run", "publish", "record", "snapshot", "tail", "topics", "topics create", "topics check"),
-    *("dlq", "dlq list", "dlq show", "dlq redrive"),
+    *("rows", "dlq", "dlq list", "dlq show", "dlq redrive"),
 )
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from stream.domain.errors import StateError
 from stream.domain.events import Record
-from stream.shell.kafka.positions import Committed, Inbox, Mark, Span, Taken, journal_start, source_start
+from stream.shell.kafka.positions import USUAL, Committed, Inbox, Mark, Span, Taken, journal_start, source_start
 
 
 def inbox(start: int = 0, most: int = 100) -> Inbox:
@@ -106,3 +106,36 @@ def test_a_mark_survives_its_commit(recorded: int | None, ended: bool) -> None:
 @pytest.mark.parametrize("text", ["", "r=", "r=x", "q=5", ";end", "r=5x;end"])
 def test_metadata_of_somebody_else_says_nothing(text: str) -> None:
     assert Mark.parse(text) == Mark(None, False)
+
+
+def test_large_records_are_held_by_bytes_not_by_number() -> None:
+    """A hundred times the usual size: a hundredth of the records fills the inbox, and comes out at a time."""
+    box = inbox(0, most=1000)
+    for at in range(0, 40, 4):
+        box.put(Span(at, at + 4, 1, records(*range(at, at + 4)), size=4 * 100 * USUAL))
+        assert box.full == (at >= 8)
+
+    taken = []
+    while box.waiting:
+        chunk = box.take(500)
+        assert len(chunk.records) == 5
+        taken += [record.offset for record in chunk.records]
+    assert taken == list(range(40))
+    assert not box.full
+
+
+@given(st.lists(st.tuples(st.integers(0, 20), st.integers(1, 50_000)), max_size=20), st.integers(1, 30))
+def test_whatever_the_sizes_all_records_come_out_in_order(spans: list[tuple[int, int]], most: int) -> None:
+    """And the inbox is empty of bytes, too, when it is empty of records."""
+    box, at = inbox(0, most=100), 0
+    for count, each in spans:
+        box.put(Span(at, at + count, 1, records(*range(at, at + count)), size=count * each))
+        at += count
+    taken = []
+    while box.waiting:
+        chunk = box.take(most)
+        assert chunk.records
+        taken += [record.offset for record in chunk.records]
+
+    assert taken == list(range(at))
+    assert not box.full

@@ -17,6 +17,7 @@ from stream.shell.kafka.sink import Sink
 ABORTABLE = KafkaError(KafkaError.CONCURRENT_TRANSACTIONS, "try again", False, False, True)
 RETRIABLE = KafkaError(KafkaError._TIMED_OUT, "slow", False, True, False)
 FATAL = KafkaError(KafkaError._FENCED, "another owner", True, False, False)
+FULL = KafkaError(KafkaError._QUEUE_FULL, "wait", False, False, False)
 UNKNOWN = KafkaError(KafkaError._STATE, "what now", False, False, False)
 
 
@@ -49,22 +50,33 @@ class FakeProducer:
     def __init__(self, options: dict[str, Any], **_: Any) -> None:
         self.calls = []
         self.trouble: list[Any] = []
+        self.full = 0
         self.options = options
 
     def begin_transaction(self) -> None:
         self.calls.append("begin")
 
-    def produce(self, topic: str, value: bytes, key: bytes, partition: int, **_: Any) -> None:
+    def produce(self, topic: str, value: bytes, key: bytes, partition: int, on_delivery: Any, **_: Any) -> None:
+        if self.full:
+            raise BufferError("queue full")
         self.calls.append((topic, key, value))
+        on_delivery(None, Written())
 
     def produce_batch(self, topic: str, rows: list[dict[str, Any]], **_: Any) -> int:
         if self.trouble:
             trouble = self.trouble.pop()
             rows[0]["_error"] = trouble
             return len(rows) - 1
+        if self.full:
+            for row in rows:
+                row["_error"] = FULL
+            return 0
         self.calls += [(topic, row["key"], row["value"]) for row in rows]
-        rows[-1]["callback"](None, Written())
         return len(rows)
+
+    def poll(self, _: float) -> None:
+        self.calls.append("poll")
+        self.full -= 1
 
     def flush(self, _: float) -> int:
         return 0
@@ -128,6 +140,33 @@ def test_rows_that_the_client_does_not_take_abort_the_transaction(seen: list[str
 
     assert fake.calls == [*SENT[:2], "abort", *SENT, "commit"]
     assert seen == ["aborted 3", "open 3"]
+
+
+@pytest.mark.parametrize("full_from", [0, 1], ids=["outputs", "rows"])
+def test_a_full_queue_is_waited_for(seen: list[str], monkeypatch: pytest.MonkeyPatch, full_from: int) -> None:
+    """A decision of more bytes than the client holds costs time, not the worker; the ledger still comes last."""
+    sink, fake = scripted(seen, None)
+    monkeypatch.setattr(Deciding, "outputs", Deciding.outputs[full_from:])
+    fake.full = 2
+    sink.commit(Deciding())
+
+    assert fake.calls == ["begin", "poll", "poll", *SENT[1 + full_from :], "commit"]
+    assert seen == ["open 3"]
+
+
+def test_a_queue_full_of_failures_aborts(seen: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waiting for room behind records that the broker did not take would never end."""
+    sink, fake = scripted(seen, None)
+    fake.full = 1
+
+    def fail(_: float) -> None:
+        fake.full = 0
+        sink._delivered(UNKNOWN, Written())
+
+    monkeypatch.setattr(fake, "poll", fail)
+    sink.commit(Deciding())
+
+    assert fake.calls == ["begin", "abort", *SENT, "commit"]
 
 
 def test_a_client_that_slips_is_understood(seen: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 
 from stream import __version__
 from stream.domain.errors import ConfigError, DeliveryError, PackError, StateError
-from stream.shell.cli import demo, dlq, explain, kafka, lint, replay, settings, simulate, tail, topics, worker
+from stream.shell.cli import demo, dlq, explain, kafka, lint, replay, rows, settings, simulate, tail, topics, worker
 from stream.shell.cli.screen import fail
 
 DONE, NO, WRONG, BROKEN = 0, 1, 2, 70
@@ -109,5 +109,6 @@ app.command("publish", rich_help_panel=KAFKA)(kafka.publish)
 app.command("record", rich_help_panel=KAFKA)(kafka.record)
 app.command("snapshot", rich_help_panel=KAFKA)(kafka.snapshot)
 app.command("tail", rich_help_panel=KAFKA)(tail.tail)
+app.command("rows", rich_help_panel=KAFKA)(rows.rows)
 app.add_typer(dlq.app, name="dlq", rich_help_panel=KAFKA)
 app.command("settings", rich_help_panel=ABOUT)(settings.settings)

@@ -111,6 +111,8 @@ def plan_of(settings: Settings) -> Plan:
         librdkafka=clients.librdkafka(settings),
         faust=clients.faust_options(settings, transport.SCHEME),
         max_record=clients.MESSAGE_BYTES,
+        max_row=settings.max_row_bytes,
+        max_state=max(clients.MESSAGE_BYTES, clients.row_bytes(settings)),
         chunk=settings.chunk,
         commit_interval=settings.commit_interval,
         session_timeout=settings.session_timeout,

@@ -15,6 +15,14 @@ from stream.shell.settings import Protocol, Settings
 MESSAGE_BYTES = 2 * 1024 * 1024
 """Largest record that goes through journal, state and dlq; librdkafka refuses above 1,000,000 bytes unless told."""
 
+OVERHEAD = 64 * 1024
+"""Room for the headers that Kairos adds and a batch's own fields."""
+
+
+def row_bytes(settings: Settings) -> int:
+    """The record of the largest row that a worker writes."""
+    return settings.max_row_bytes + OVERHEAD
+
 
 def librdkafka(settings: Settings) -> dict[str, Any]:
     """Options of confluent-kafka's consumers, producers and admin clients."""

@@ -8,7 +8,7 @@ accepted, or dies again with coordinates of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaException, Message, Producer
@@ -26,8 +26,8 @@ BACK = "in.redrive"
 FROM = "__kairos.redriven.from"
 """Header of a redriven record: the place of its dead letter, ``partition/offset``."""
 ORIGIN = "ce_kairosorigin"
-BATCH, BATCH_BYTES = 1000, 16 * 1024 * 1024
-"""Letters of one transaction, and about so many bytes: letters that were too large for an event may fill a machine."""
+BATCH, BATCH_BYTES = 1000, 8 << 20
+"""Letters of one transaction, and the bytes that are enough for one."""
 CALL = 30.0
 """Seconds."""
 Place = tuple[int, int]
@@ -92,7 +92,7 @@ class Redriven(NamedTuple):
 
 def letters(settings: Settings, wanted: Wanted) -> Iterator[Letter]:
     """The dead letters there are now, partition by partition in order."""
-    for message in _all(settings, DEAD):
+    for message in _all(settings, DEAD, wanted.places):
         letter = read(message)
         if wanted.matches(letter):
             yield letter
@@ -125,7 +125,7 @@ def redrive(
     with record.consumer(settings) as reader:
         router = Router(record.partitions(reader, settings.topic(BACK)))
     found, done, before, refused = letters(settings, wanted), 0, 0, list[str]()
-    while batch := _batch(found):
+    for batch in batches(found):
         fresh = [letter for letter in batch if letter.name.encode() not in known]
         small = [letter for letter in fresh if size(letter) <= SOURCE_BYTES]
         before += len(batch) - len(fresh)
@@ -137,15 +137,17 @@ def redrive(
     return Redriven(done, before, tuple(refused))
 
 
-def _batch(found: Iterator[Letter]) -> list[Letter]:
-    """The next letters for one transaction; none at the end."""
+def batches(found: Iterable[Letter]) -> Iterator[list[Letter]]:
+    """The letters in lists of `BATCH`, shorter where they are large."""
     batch, held = list[Letter](), 0
     for letter in found:
         batch.append(letter)
         held += size(letter)
-        if len(batch) == BATCH or held >= BATCH_BYTES:
-            break
-    return batch
+        if len(batch) >= BATCH or held >= BATCH_BYTES:
+            yield batch
+            batch, held = [], 0
+    if batch:
+        yield batch
 
 
 def size(letter: Letter) -> int:
@@ -196,13 +198,16 @@ def _send(settings: Settings, producer: Producer, router: Router, batch: list[Le
         ) from error
 
 
-def _all(settings: Settings, topic: str) -> Iterator[Message]:
-    """Committed records of a topic, up to what is there now."""
+def _all(settings: Settings, topic: str, places: frozenset[Place] | None = None) -> Iterator[Message]:
+    """Committed records of a topic, up to what is there now; with places not those before and after all of them."""
     name = settings.topic(topic)
     with record.consumer(settings) as reader:
         # all bounds before the first record: what dies again while we send is not of this time
         bounds = [record.bounds(reader, name, n, record.Range()) for n in range(record.partitions(reader, name))]
         for partition, (first, end) in enumerate(bounds):
+            if places is not None:
+                offsets = [offset for number, offset in places if number == partition]
+                first, end = max(first, min(offsets, default=end)), min(end, max(offsets, default=-1) + 1)
             yield from record.messages(reader, name, partition, first, end)
 
 

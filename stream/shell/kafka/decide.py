@@ -19,6 +19,7 @@ from stream.shell.kafka import restore
 from stream.shell.kafka.failstop import guarded, stop
 from stream.shell.kafka.plan import Decision, Partition, PartitionFactory, Plan
 from stream.shell.kafka.positions import Committed, Inbox, rest
+from stream.shell.kafka.rows import key_hash
 from stream.shell.kafka.sink import Sink
 from stream.shell.kafka.telemetry import Telemetry
 from stream.shell.kafka.world import World
@@ -30,8 +31,14 @@ TURN = 0.1
 """Seconds of computing after which other partitions, ticks and acknowledgements get their turn."""
 LEAST = 50
 """Records of a chunk that may always be computed together."""
+FIRST, ENOUGH = 1000, 100_000
+"""Records decided together at first, until commits are known to be quick, and when they are."""
+PATIENCE = 6
+"""A commit should take no more than this part of what the broker grants a transaction."""
 TAKEN = (KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH)
 """What the broker answers to an owner that is none any more."""
+RAISE = "kairos rows shows the largest, raise KAIROS_MAX_ROW_BYTES and max.message.bytes of the state topic to go on"
+CHECK = "kairos topics check says which topic takes less than it must"
 log = logger(__name__)
 
 
@@ -64,6 +71,7 @@ class JournalPartition:
         self.applied = partition.next_offset
         self.decided = 0
         self._cost = 0.0
+        self._most = FIRST
         self._task: asyncio.Task[None] | None = None
 
     def begin(self, inbox: Inbox, work: Callable[[JournalPartition, list[Any]], Any]) -> None:
@@ -83,13 +91,21 @@ class JournalPartition:
             await asyncio.sleep(rest(self._world.steady() - began, len(inbox), chunk))
 
     def turn(self, most: int) -> int:
-        """How many records to compute together, by what a record has cost lately."""
-        return most if not self._cost else max(min(LEAST, most), min(most, int(TURN / self._cost)))
+        """How many records to decide together, by what a record has cost lately, and by what commits have taken."""
+        fitting = min(most, self._most)
+        return fitting if not self._cost else max(min(LEAST, most), min(fitting, int(TURN / self._cost)))
 
-    def spent(self, records: int, seconds: float) -> None:
-        """Computing these records took so long."""
+    def spent(self, records: int, seconds: float, committing: float, patience: float) -> None:
+        """Computing these records took so long, and so long committing them, which should take no more than `patience`.
+
+        Over a slow line a transaction of many records would not end before the broker aborts it, however often.
+        """
         if records:
             self._cost += 0.2 * (seconds / records - self._cost) if self._cost else seconds / records
+        if committing > patience:
+            self._most = max(LEAST, min(records, self._most) // 2)
+        elif committing < patience / 4:
+            self._most = min(2 * self._most, ENOUGH)
 
     async def end(self) -> None:
         """Return when the chunk in flight is committed; the rest is abandoned."""
@@ -205,19 +221,23 @@ class Decide:
         if not decision.consumed and not decision.rows:
             raise StateError(f"expected progress in journal partition {one.number}, got an empty decision")
         self._break(one)
+        self._refuse(one, decision)
         began = self._world.steady()
         try:
             await self._world.blocking(partial(one.sink.commit, decision))
         except KafkaException as error:
-            if error.args[0].code() not in TAKEN:
-                raise
-            # paused for longer than its session, or two workers with one instance_id
-            stop("partition taken over by another worker", error, partition=one.number, code=error.args[0].name())
+            code, name = error.args[0].code(), error.args[0].name()
+            if code in TAKEN:
+                # paused for longer than its session, or two workers with one instance_id
+                stop("partition taken over by another worker", error, partition=one.number, code=name)
+            if code == KafkaError.MSG_SIZE_TOO_LARGE:
+                stop("the broker refused a record as too large", error, partition=one.number, code=name, reason=CHECK)
+            raise
         seconds = self._world.steady() - began
         one.partition.accept(decision)
         one.applied = one.partition.next_offset
         one.decided += 1
-        one.spent(len(covered), computed)
+        one.spent(len(covered), computed, seconds, self._plan.transaction_timeout / PATIENCE)
         oldest = min((record.timestamp for record in covered), default=None)
         self._telemetry.decided(one.number, len(covered), decision.counts, computed)
         self._telemetry.committed(one.number, seconds, oldest, len(decision.outputs))
@@ -228,6 +248,14 @@ class Decide:
         for topic, run in one.partition.dead_runs.items():
             if limit and run > limit:
                 stop("nothing but dead letters", topic=topic, partition=one.number, records=run)
+
+    def _refuse(self, one: JournalPartition, decision: Decision) -> None:
+        """Stop before the broker would refuse a row; as above, the next start stops here, too."""
+        limit = self._plan.max_row
+        for key, value in decision.rows:
+            if value is not None and len(value) > limit:
+                about: dict[str, Any] = {"key_hash": key_hash(key), "bytes": len(value), "limit": limit}
+                stop("a customer's row is too large", partition=one.number, reason=RAISE, **about)
 
 
 def _into(seen: set[int], number: int) -> Callable[[bytes, bytes | None], None]:

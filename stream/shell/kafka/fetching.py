@@ -19,7 +19,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from stream.shell.kafka.failstop import stop
-from stream.shell.kafka.positions import Bounds, Committed, Placement, Span, starts
+from stream.shell.kafka.positions import USUAL, Bounds, Committed, Placement, Span, starts
 from stream.shell.logs import logger
 
 FETCH_WAIT_MS = 100
@@ -28,6 +28,8 @@ BREATH = 0.002
 """Seconds between two fetches that bring little; without it a trickle is fetched record by record, at 0.5 ms each."""
 CRUMBS = 400
 """Records of one fetch that are little."""
+SAMPLE = 16
+"""Of so many records the headers of one are weighed."""
 FRAMEWORK = logging.getLogger("faust.app")
 """The framework's services log by themselves, under the module of the class: ours must not lend them their names."""
 log = logger(__name__)
@@ -55,6 +57,51 @@ class LeanRecords(fetcher.PartitionRecords):
         return record
 
 
+class Found(list[Any]):
+    """Records of one partition and fetch.
+
+    Attributes:
+        size: Bytes of them, about.
+    """
+
+    size = 0
+
+
+class LeanResult(fetcher.FetchResult):
+    """Stops at so many bytes, too: what is compressed well may be a thousand times as large in memory."""
+
+    _partition_records: Any
+
+    def getall(self, max_records: int) -> Found:
+        """The next records, at most so many, or as many bytes as so many of the usual size have; at least one."""
+        found, size, most = Found(), 0, max_records * USUAL
+        if not self.check_assignment(self._topic_partition) or not self.has_more():
+            return found
+        for record in self._partition_records:
+            # headers are weighed by sample: they cost more to add up than all the rest
+            size += _weight(record) if len(found) % SAMPLE else _weight(record) + SAMPLE * _headers(record)
+            found.append(record)
+            if len(found) >= max_records or size >= most:
+                self._update_position()
+                break
+        else:
+            self._update_position()
+            self._partition_records = None
+        found.size = size
+        return found
+
+
+def _weight(record: Any) -> int:
+    return len(record.value or b"")
+
+
+def _headers(record: Any) -> int:
+    return sum(len(content or b"") for _, content in record.headers)
+
+
+NOTHING = Found()
+
+
 class SpanThread(driver.AIOKafkaConsumerThread):
     """The thread with the client in it: reads positions right after each fetch, seeks between fetches."""
 
@@ -66,8 +113,9 @@ class SpanThread(driver.AIOKafkaConsumerThread):
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         client = super()._create_worker_consumer(transport)
-        # the fetcher makes its own by this name; there is no setting for it
+        # the fetcher makes its own by these names; there is no setting for it
         fetcher.PartitionRecords = LeanRecords
+        fetcher.FetchResult = LeanResult
         # read by AIOKafkaConsumer.start(); the framework has no settings for them
         client._isolation_level = "read_committed"
         client._fetch_max_wait_ms = FETCH_WAIT_MS
@@ -119,8 +167,8 @@ class SpanThread(driver.AIOKafkaConsumerThread):
                 continue
             state = subscription.assignment.state_value(tp)
             if state.has_valid_position and state.position != start:
-                found = Span(start, state.position, self._epoch, records.get(tp, ()))
-                spans[TP(tp.topic, tp.partition)] = [found]
+                found = records.get(tp, NOTHING)
+                spans[TP(tp.topic, tp.partition)] = [Span(start, state.position, self._epoch, found, found.size)]
                 self._at[tp] = state.position
         return spans
 

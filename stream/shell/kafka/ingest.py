@@ -22,7 +22,7 @@ from stream.shell.kafka.telemetry import Telemetry
 from stream.shell.kafka.world import World
 
 AHEAD = 4
-"""Chunks of one partition that may wait."""
+"""Rounds that may wait, all partitions together."""
 ROUND = 8000
 """Records of one round over all partitions: some 50 ms of work, during which the event loop does nothing else."""
 LEAST = 100
@@ -81,8 +81,9 @@ class Ingest:
 
     def assign(self, starts: Mapping[TP, Committed], epoch: int) -> None:
         """Begin at these positions."""
+        most = max(LEAST, ROUND * AHEAD // max(1, len(starts)))
         for tp, start in starts.items():
-            inbox = Inbox(start.offset, epoch, self._plan.chunk * AHEAD, self._ready)
+            inbox = Inbox(start.offset, epoch, most, self._ready)
             stamper = Stamper(self._sources[tp.topic], tp.partition, self._router, Mark.parse(start.metadata))
             self.partitions[tp] = SourcePartition(inbox, stamper)
 

@@ -85,6 +85,8 @@ class Plan:
         faust: The same for `faust.App`: ``broker``, ``broker_credentials``.
         chunk: Journal records that one transaction covers at most; also what one ingest round takes of a partition.
         max_record: Largest batch the journal takes, bytes; a single record must fit in it.
+        max_row: The worker stops rather than write a larger customer row, bytes.
+        max_state: Largest record of the state topic, bytes.
         fetch_bytes: Largest fetch of one partition, bytes.
         commit_interval, session_timeout, tick_interval, idle_after, sample_interval: Seconds.
         stuck_after: With lag and without progress for so long the worker stops, seconds.
@@ -103,8 +105,10 @@ class Plan:
     faust: Mapping[str, Any] = field(default_factory=dict)
     chunk: int = 4000
     max_record: int = 1_048_588
+    max_row: int = 1 << 20
+    max_state: int = 2 << 20
     compression: str = "lz4"
-    fetch_bytes: int = 4 << 20
+    fetch_bytes: int = 1 << 20
     commit_interval: float = 0.2
     session_timeout: float = 10.0
     rebalance_timeout: float = 60.0

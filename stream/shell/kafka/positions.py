@@ -17,6 +17,8 @@ from stream.domain.errors import StateError
 METADATA_RECORDED = "r="
 METADATA_END = ";end"
 LONGEST_REST = 0.05
+USUAL = 2048
+"""Bytes that a record has at most where records are counted; of larger ones fewer are held."""
 
 
 class Span(NamedTuple):
@@ -27,12 +29,14 @@ class Span(NamedTuple):
         next: Position after; more than the last offset + 1 when control records follow.
         epoch: Which seek it follows; spans of an earlier one are void.
         records: The client's records; may be empty.
+        size: Bytes of them, about.
     """
 
     start: int
     next: int
     epoch: int
     records: Sequence[Any]
+    size: int = 0
 
 
 class Taken(NamedTuple):
@@ -48,7 +52,7 @@ class Inbox:
     Args:
         start: Position of the first record to come.
         epoch: The seek that this inbox follows.
-        most: Records from which on it asks the fetcher to leave the partition alone.
+        most: Records from which on it asks the fetcher to leave the partition alone; also so many of `USUAL` bytes.
         ready: Set whenever something can be taken; may be shared.
 
     >>> inbox = Inbox(start=5, epoch=1, most=100, ready=asyncio.Event())
@@ -67,6 +71,7 @@ class Inbox:
         self.most = most
         self.ready = ready
         self._records: list[Any] = []
+        self._size = 0
         self._taken = start
 
     def __len__(self) -> int:
@@ -75,7 +80,7 @@ class Inbox:
     @property
     def full(self) -> bool:
         """Whether the fetcher should wait; read from its thread."""
-        return len(self._records) >= self.most
+        return len(self._records) >= self.most or self._size >= self.most * USUAL
 
     @property
     def waiting(self) -> bool:
@@ -89,17 +94,25 @@ class Inbox:
         if span.start != self.expected:
             raise StateError(f"expected position {self.expected}, got {span.start}: records in between were dropped")
         self._records += span.records
+        self._size += span.size
         self.expected = span.next
         self.ready.set()
         return True
 
     def take(self, most: int) -> Taken:
-        """The next records, at most so many; none and a position when only control records came."""
-        if len(self._records) <= most:
+        """The next records: at most so many, fewer where they are large, so that about as many of `USUAL` bytes are not
+        exceeded; none and a position when only control records came."""
+        waiting = len(self._records)
+        if self._size > most * USUAL:
+            most = max(1, min(most, most * USUAL * waiting // self._size))
+        if waiting <= most:
             records, self._records = self._records, []
+            self._size = 0
             self._taken = self.expected
         else:
             records, self._records = self._records[:most], self._records[most:]
+            # each weighs as much as the others: what matters is the sum, which is 0 again when all are taken
+            self._size -= self._size * most // waiting
             self._taken = records[-1].offset + 1
         return Taken(records, self._taken)
 

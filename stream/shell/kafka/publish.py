@@ -19,9 +19,9 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from stream.domain import days
 from stream.domain.errors import ConfigError, DeliveryError
-from stream.shell.kafka.clients import librdkafka
+from stream.shell.kafka.clients import OVERHEAD, librdkafka
 from stream.shell.kafka.stamping import END, SO_FAR, Router
-from stream.shell.kafka.topics import OVERHEAD, SOURCE_BYTES
+from stream.shell.kafka.topics import SOURCE_BYTES
 from stream.shell.settings import Clock, Settings
 from stream.wire.decode import subject_of
 from stream.wire.lines import from_line, to_binary

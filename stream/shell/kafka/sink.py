@@ -21,8 +21,12 @@ ATTEMPTS = 8
 """How often a decision is sent before the worker gives up; the pauses between add up to some 13 s."""
 CALL = 30.0
 """Seconds that one call of the client may take; repeated while it says that this helps."""
+QUEUE_KBYTES = 64 * 1024
+"""What one partition's producer holds that is not acknowledged; with more to send it waits for the broker."""
 HOPELESS = (Failure._FENCED, Failure.PRODUCER_FENCED, Failure.INVALID_PRODUCER_EPOCH, Failure.MSG_SIZE_TOO_LARGE)
 """Sending the same again cannot help."""
+ROOM = 0.1
+"""Seconds between two attempts to queue what the full queue would not have."""
 log = logger(__name__)
 T = TypeVar("T")
 
@@ -34,11 +38,10 @@ def options(plan: Plan, partition: int) -> dict[str, Any]:
         "transactional.id": plan.transactional_id(partition),
         "transaction.timeout.ms": int(plan.transaction_timeout * 1000),
         "message.timeout.ms": int(plan.transaction_timeout * 1000),
-        "message.max.bytes": plan.max_record,
+        "message.max.bytes": max(plan.max_record, plan.max_state),
         "linger.ms": 0,
         "compression.type": plan.compression,
-        "queue.buffering.max.messages": 2_000_000,
-        "queue.buffering.max.kbytes": 2_000_000,
+        "queue.buffering.max.kbytes": QUEUE_KBYTES,
     }
 
 
@@ -110,11 +113,11 @@ class Sink:
         self._faults = []
         producer.begin_transaction()
         for output in decision.outputs:
-            headers: Any = output.headers
-            producer.produce(
-                topic(output.topic), output.value, output.key, partition, headers=headers, on_delivery=self._delivered
-            )
-        self._queue([{"key": key, "value": value} for key, value in decision.rows])
+            self._produce(topic(output.topic), output.key, output.value, output.headers, self._delivered)
+        self._queue([{"key": key, "value": value} for key, value in decision.rows[:-1]])
+        # the ledger after all rows, whatever had to wait: who reads up to it has everything that belongs to it
+        for name, ledger in decision.rows[-1:]:
+            self._produce(self._plan.state, name, ledger, [], self._wrote_last)
         if self._flush():
             raise DeliveryError(f"records of journal partition {partition} were not acknowledged within {CALL:.0f} s")
         if self._faults:
@@ -133,14 +136,31 @@ class Sink:
                     raise behind from error
             raise
 
+    def _produce(self, topic: str, key: bytes | None, value: bytes | None, headers: Any, on_delivery: Any) -> None:
+        """Queue one record; waits while the queue is full."""
+        while True:
+            try:
+                self._producer.produce(topic, value, key, self._partition, headers=headers, on_delivery=on_delivery)
+                return
+            except BufferError:
+                self._make_room()
+
     def _queue(self, rows: list[dict[str, Any]]) -> None:
-        """Queue the rows. Raises KafkaException when the client would not have them all."""
-        if not rows:
-            return
-        rows[-1]["callback"] = self._wrote_last
-        queued = self._producer.produce_batch(self._plan.state, rows, partition=self._partition, on_delivery=self._delivered)
-        if queued != len(rows):
-            raise KafkaException(next(row["_error"] for row in rows if "_error" in row))
+        """Queue the rows; waits while the queue is full. Raises KafkaException when the client would not have them all."""
+        while rows:
+            self._producer.produce_batch(self._plan.state, rows, partition=self._partition, on_delivery=self._delivered)
+            rows = [row for row in rows if "_error" in row]
+            for row in rows:
+                if (error := row.pop("_error")).code() != Failure._QUEUE_FULL:
+                    raise KafkaException(error)
+            if rows:
+                self._make_room()
+
+    def _make_room(self) -> None:
+        """Wait for acknowledgements. Raises KafkaException when records failed: the queue may be full of their like."""
+        self._producer.poll(ROOM)
+        if self._faults:
+            raise KafkaException(self._faults[0])
 
     def _delivered(self, fault: Failure | None, _: Message) -> None:
         if fault is not None:

@@ -14,7 +14,7 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from stream.domain.days import DAY, HOUR, MINUTE
 from stream.domain.errors import ConfigError
-from stream.shell.kafka.clients import MESSAGE_BYTES, kafka_python
+from stream.shell.kafka.clients import MESSAGE_BYTES, OVERHEAD, kafka_python, row_bytes
 from stream.shell.settings import Settings
 from stream.wire.registry import SOURCES
 
@@ -25,8 +25,6 @@ TRIGGERS = tuple(f"out.trigger.{family}" for family in FAMILIES)
 OUTPUTS = (*TRIGGERS, SUPPRESSED)
 SOURCE_BYTES = 1024 * 1024
 """Largest record batch of a source topic."""
-OVERHEAD = 64 * 1024
-"""Room for the headers that Kairos adds and a batch's own fields: a source's largest record still fits the journal."""
 UNCLEANED = 10 * MINUTE
 """The cleaner leaves so much of the state's recent past alone: how far back a snapshot is exact."""
 ANSWER_MS, CONNECT_MS = 30_000, 10_000
@@ -60,11 +58,12 @@ def plan(settings: Settings) -> tuple[Topic, ...]:
     kept = {**deleted_after(settings.journal_retention_days), **large}
     source = {**deleted_after(settings.source_retention_days), **arrival, "max.message.bytes": str(SOURCE_BYTES)}
     output = deleted_after(settings.output_retention_days)
+    rows = {"max.message.bytes": str(max(MESSAGE_BYTES, row_bytes(settings)))}
     count = settings.journal_partitions
     return (
         *(Topic(name, settings.source_partitions, False, source) for name in SOURCES),
         Topic(JOURNAL, count, True, {**kept, **arrival}),
-        Topic(STATE, count, True, {**compacted(), **large, **arrival}),
+        Topic(STATE, count, True, {**compacted(), **rows, **arrival}),
         Topic(DEAD, count, True, kept),
         *(Topic(name, count, True, output) for name in OUTPUTS),
     )
@@ -191,7 +190,7 @@ def check(settings: Settings) -> list[str]:
             faults.append(f"{name}: missing; `kairos topics create` makes it")
         else:
             faults += [f"{name}: {fault}" for fault in differences(topic, actual[name], settings.replication_factor)]
-    return faults + too_large(settings, actual)
+    return [*faults, *too_large(settings, actual), *rows_too_large(settings, actual)]
 
 
 def differences(topic: Topic, actual: Found, copies: int) -> Iterator[str]:
@@ -206,8 +205,8 @@ def differences(topic: Topic, actual: Found, copies: int) -> Iterator[str]:
             yield f"expected {key} {wanted}, found {actual.configs[key]}"
     for key in ("retention.ms", "max.message.bytes", "min.compaction.lag.ms"):
         least = topic.configs.get(key)
-        # a source may hold smaller records; -1 keeps for ever
-        if least is None or (key == "max.message.bytes" and not topic.fixed):
+        # a source may hold smaller records, the state needs room for its rows only; -1 keeps for ever
+        if least is None or (key == "max.message.bytes" and topic.name not in (JOURNAL, DEAD)):
             continue
         if 0 <= int(actual.configs[key]) < int(least):
             yield f"expected {key} of at least {least}, found {actual.configs[key]}"
@@ -228,3 +227,14 @@ def too_large(settings: Settings, actual: Mapping[str, Found]) -> list[str]:
                     f"({size}) and {OVERHEAD} bytes of headers"
                 )
     return faults
+
+
+def rows_too_large(settings: Settings, actual: Mapping[str, Found]) -> Iterator[str]:
+    """Whether the broker would refuse a row that a worker still writes."""
+    name, needed = settings.topic(STATE), row_bytes(settings)
+    room = int(actual[name].configs["max.message.bytes"]) if name in actual else needed
+    if room < needed:
+        yield (
+            f"{name}: max.message.bytes {room} has no room for a row of {settings.max_row_bytes} (max_row_bytes) "
+            f"and {OVERHEAD} bytes around it"
+        )

@@ -13,11 +13,17 @@ PROGRAM = Path(__file__).parents[2] / "deploy" / "kafka" / "kafka.py"
 
 
 class Broker:
-    """One node in a directory of its own; it ends with this process at the latest."""
+    """One node in a directory of its own; it ends with this process at the latest.
 
-    def __init__(self, where: Path) -> None:
+    Args:
+        where: Its directory.
+        proxied: One more listener, which sends its clients to this port: that of a proxy.
+    """
+
+    def __init__(self, where: Path, proxied: int = 0) -> None:
         self._where = where
         self._port = 0
+        self._more = ["--proxied", str(proxied)] if proxied else []
         self._holder: subprocess.Popen[str] | None = None
 
     @property
@@ -25,9 +31,14 @@ class Broker:
         """Address that clients start from; the same after every bounce."""
         return f"127.0.0.1:{self._port}"
 
+    @property
+    def behind_proxy(self) -> int:
+        """Port that the proxy has to lead to; another one after every bounce."""
+        return int((self._where / "proxied").read_text())
+
     def start(self) -> None:
         """Return when it answers."""
-        command = [sys.executable, str(PROGRAM), "run", "--dir", str(self._where), "--port", str(self._port)]
+        command = [sys.executable, str(PROGRAM), "run", "--dir", str(self._where), "--port", str(self._port), *self._more]
         self._holder = subprocess.Popen(
             [*command, "--parent", str(os.getpid())], stdout=subprocess.PIPE, text=True, start_new_session=True
         )

@@ -1,10 +1,10 @@
-"""The verdict on a chaos run: what readers got, against the engine's own replays of the journal and of the bank's log."""
+"""The verdict on a run: what readers got, against the engine's own replays of the journal and of the bank's log."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from io import BytesIO
+from tempfile import TemporaryFile
 from typing import NamedTuple
 
 from stream.engine.decision import Output
@@ -12,12 +12,11 @@ from stream.engine.engine import Engine
 from stream.engine.partition import LEDGER
 from stream.packs import loader
 from stream.shell import reports
-from stream.shell.kafka.record import record
+from stream.shell.kafka import record as records
 from stream.shell.kafka.topics import DEAD, JOURNAL, STATE, TRIGGERS
 from stream.shell.logfile import Numbered, Recorded
 from stream.shell.replay import Collected, Replay
 from stream.shell.settings import Settings
-from tests.chaos.campaigns import AS_OF, Campaigns
 from tests.integration import cluster
 from tests.integration import worker_trial as trial
 
@@ -29,7 +28,7 @@ class Verdict(NamedTuple):
         lost, spurious: Outputs (triggers, suppressions, dead letters), byte for byte, against the journal's replay.
         doubled: Committed triggers beyond one of each id.
         uncommitted: Ids that only readers of uncommitted records meet.
-        ids_lost, ids_spurious: Trigger ids against the replay of the bank's log.
+        ids_lost, ids_spurious: Trigger ids against the replay of the bank's log, where time is recorded.
         rows_wrong: Customer rows that differ from the journal's replay.
         disordered: Customers whose outputs came in another order.
     """
@@ -51,54 +50,18 @@ class Verdict(NamedTuple):
         return not any(self[:8])
 
 
-class Acts(NamedTuple):
-    """What a campaign engine did.
+def judge(settings: Settings, sent: Iterable[Recorded] | None) -> tuple[Verdict, list[Output]]:
+    """All of it, when the fleet has ended in order; and what the engine says of the journal.
 
-    Attributes:
-        lost, spurious, doubled: Acts against the triggers that were due.
-        acted: Acts.
-        again: Records that it had acted on before; those of its last moments before a kill are not in it.
-        expired: Triggers that came too late for it.
-        kills: How often it was killed.
+    Args:
+        sent: What the bank sent, in recorded order; None by the wall clock, where a log says nothing of time.
     """
-
-    lost: int
-    spurious: int
-    doubled: int
-    acted: int
-    again: int
-    expired: int
-    kills: int
-
-    @property
-    def good(self) -> bool:
-        """Whether it acted once on everything that was due, on nothing else, and was put to the test."""
-        return not any(self[:3]) and bool(self.acted and self.expired and self.kills)
-
-
-def acts(campaigns: Campaigns, due: set[str]) -> Acts:
-    """Let it read to the end, and look."""
-    campaigns.finish(len(due))
-    acted, outcomes = campaigns.acted(), campaigns.outcomes()
-    return Acts(
-        lost=len(due - acted.keys()),
-        spurious=len(acted.keys() - due),
-        doubled=acted.total() - len(acted),
-        acted=acted.total(),
-        again=outcomes["known"],
-        expired=outcomes["expired"],
-        kills=campaigns.kills,
-    )
-
-
-def judge(settings: Settings, sent: Iterable[Recorded]) -> tuple[Verdict, set[str]]:
-    """All of it, when the fleet has ended in order; and the ids of the triggers that a campaign engine must have acted on."""
     got, replay, sink = cluster.said(settings), *journal_replay(settings)
-    want, source = sink.outputs, log_replay(settings, sent)
+    want = sink.outputs
     lost, spurious = _difference(want, got), _difference(got, want)
     ids = Counter(_ids(got))
     met = {dict(m.headers() or ())["ce_id"] for topic in TRIGGERS for m in trial.read(settings, topic, "read_uncommitted")}
-    true_ids = set(_ids(source))
+    true_ids = set(ids if sent is None else _ids(log_replay(settings, sent)))
     rows = _rows(settings)
     true_rows = {key: value for partition in replay.partitions for key, value in partition.dump()}
     verdict = Verdict(
@@ -113,24 +76,30 @@ def judge(settings: Settings, sent: Iterable[Recorded]) -> tuple[Verdict, set[st
         triggers=sum(ids.values()),
         dead=sum(output.topic == DEAD for output in got),
     )
-    return verdict, _due(want)
+    return verdict, want
 
 
 def journal_replay(settings: Settings) -> tuple[Replay, Collected]:
     """The engine over the recorded journal."""
-    journal, sink = BytesIO(), Collected()
-    record(settings, JOURNAL, journal)
-    journal.seek(0)
-    replay = Replay(Engine(loader.load(settings.pack), "replay"), sink)
-    replay.journal(Numbered("journal.jsonl", number, line.rstrip(b"\n")) for number, line in enumerate(journal, 1))
+    sink = Collected()
+    replay = Replay(engine(settings), sink)
+    with TemporaryFile() as journal:
+        records.record(settings, JOURNAL, journal)
+        journal.seek(0)
+        replay.journal(Numbered("journal.jsonl", number, line.rstrip(b"\n")) for number, line in enumerate(journal, 1))
     return replay, sink
 
 
 def log_replay(settings: Settings, sent: Iterable[Recorded]) -> list[Output]:
     """The engine over what the bank sent."""
     sink = Collected()
-    Replay(Engine(loader.load(settings.pack), "replay"), sink).run(sent)
+    Replay(engine(settings), sink).run(sent)
     return sink.outputs
+
+
+def engine(settings: Settings) -> Engine:
+    """As the workers have it, for replays."""
+    return Engine(loader.load(settings.pack), "replay", settings.max_event_bytes)
 
 
 def _plain(output: Output) -> bytes:
@@ -146,14 +115,6 @@ def _difference(first: Iterable[Output], second: Iterable[Output]) -> int:
 
 def _ids(outputs: Iterable[Output]) -> list[bytes]:
     return [dict(output.headers)["ce_id"] for output in outputs if output.topic in TRIGGERS]
-
-
-def _due(outputs: Iterable[Output]) -> set[str]:
-    """Ids of triggers that have not expired by the campaign engines' clock."""
-    triggers = [output for output in outputs if output.topic in TRIGGERS]
-    heads = [{name: text.decode() for name, text in output.headers} for output in triggers]
-    # stamps of one form: the order of texts is that of instants
-    return {head["ce_id"] for head in heads if head.get("ce_expirytime", AS_OF + "x") > AS_OF}
 
 
 def _disordered(want: Iterable[Output], got: Iterable[Output]) -> int:
@@ -172,7 +133,11 @@ def _by_key(outputs: Iterable[Output]) -> dict[tuple[str, bytes | None], list[by
 def _rows(settings: Settings) -> dict[bytes, bytes]:
     """The newest committed row of each customer."""
     rows: dict[bytes, bytes | None] = {}
-    for message in trial.read(settings, STATE):
-        rows[message.key() or b""] = message.value()
+    name = settings.topic(STATE)
+    with records.consumer(settings) as reader:
+        for partition in range(settings.journal_partitions):
+            first, end = records.bounds(reader, name, partition, records.Range())
+            for message in records.messages(reader, name, partition, first, end):
+                rows[message.key() or b""] = message.value()
     rows.pop(LEDGER, None)
     return {key: value for key, value in rows.items() if value is not None}

@@ -1,4 +1,4 @@
-"""The bank's systems under chaos: one log, paced, into three sources; in.account by transactions, some of them aborted.
+"""A bank's systems: one log, paced, into three sources; in.account by transactions, some of them aborted.
 
 Rule: whatever was aborted, or ended nobody knows how, is sent again in its order; the engine knows events it has seen.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 from confluent_kafka import KafkaException, Producer
@@ -17,6 +18,8 @@ from stream.shell.kafka.publish import Sender
 from stream.shell.logfile import Numbered, Recorded, recorded
 from stream.shell.settings import Settings
 from stream.simulator import Bank, poison
+from stream.simulator.bank import FIRST_DAY
+from stream.simulator.poison import LONGEST
 from stream.wire.registry import topic_of
 
 NAME = "bank.jsonl"
@@ -29,18 +32,26 @@ LASTS = 0.3
 ABORTED = 10
 """Every so manieth is aborted, and sent again."""
 PATIENCE = 60.0
+DEBT = 1.0
+"""Seconds of sending that are made up for at most, when it could not keep its pace."""
 
 Queued = tuple[str, bytes | None, bytes | None, int, Any]
 
 
-def lines(customers: int, days: int) -> Iterator[Recorded]:
-    """A bank's log of three sources with bad lines, in recorded order."""
-    return recorded(Numbered(NAME, number, line) for number, line in enumerate(_lines(customers, days), 1))
+def lines(customers: int, days: int, longest: int = LONGEST, start: date = FIRST_DAY) -> Iterator[Recorded]:
+    """A bank's log of three sources with bad lines, in recorded order; the same lines every time.
+
+    Args:
+        longest: Bytes of data that an oversize line exceeds: the deployment's `max_event_bytes`.
+        start: First day.
+    """
+    bank = Bank(customers, days, seed=11, start=start)
+    return recorded(Numbered(NAME, number, line) for number, line in enumerate(_lines(bank, longest), 1))
 
 
-def _lines(customers: int, days: int) -> Iterator[bytes]:
-    events = (line for line in Bank(customers, days, seed=11).events() if topic_of(_type(line)) in PARTITIONS)
-    return (line for _, line in poison(events, SHARE, seed=3))
+def _lines(bank: Bank, longest: int) -> Iterator[bytes]:
+    events = (line for line in bank.events() if topic_of(_type(line)) in PARTITIONS)
+    return (line for _, line in poison(events, SHARE, seed=3, longest=longest))
 
 
 def _type(line: bytes) -> str:
@@ -139,15 +150,19 @@ class Load(threading.Thread):
     """Sends at an even pace until it is enough, and ends the log there.
 
     Attributes:
-        sent: The lines, as they were sent.
+        rate: Lines a second; may be changed at any time.
+        count: Lines sent so far: the first so many of the log.
+        last: The last of them.
         failed: What ended it early.
     """
 
-    def __init__(self, settings: Settings, log: Iterator[Recorded], rate: float, least: int) -> None:
-        super().__init__(name="load")
-        self._settings, self._log, self._rate, self._least = settings, log, rate, least
+    def __init__(self, settings: Settings, log: Iterator[Recorded], rate: float, least: int = 0) -> None:
+        super().__init__(name="load", daemon=True)
+        self._settings, self._log, self._least = settings, log, least
+        self.rate = rate
         self.enough = threading.Event()
-        self.sent: list[Recorded] = []
+        self.count = 0
+        self.last: Recorded | None = None
         self.aborted = 0
         self.failed: BaseException | None = None
 
@@ -158,17 +173,27 @@ class Load(threading.Thread):
         except BaseException as error:
             self.failed = error
 
+    def end(self) -> Recorded:
+        """Have it end the log, wait for that, and return the log's last line. Raises what ended it early."""
+        self.enough.set()
+        self.join()
+        if self.failed is not None:
+            raise self.failed
+        assert self.last is not None, "expected a log with lines"
+        return self.last
+
     def _send(self) -> None:
         sender = BankSender(self._settings)
         try:
-            began = time.monotonic()
-            for number, line in enumerate(self._log, 1):
-                if self.enough.is_set() and number > self._least:
+            due = time.monotonic()
+            for line in self._log:
+                if self.enough.is_set() and self.count >= self._least:
                     break
                 sender.take(line.number, line.line, f"{NAME}:{line.number}", line.at)
-                self.sent.append(line)
-                ahead = began + number / self._rate - time.monotonic()
-                if ahead > 0.005:
+                self.count, self.last = self.count + 1, line
+                due = max(due, time.monotonic() - DEBT) + 1 / self.rate
+                # the client may return early; short waits are saved up, since a timer is not that exact
+                while (ahead := due - time.monotonic()) > 0.005:
                     sender.serve(ahead)
             sender.finish()
         finally:
