@@ -6,7 +6,7 @@ from datetime import datetime
 
 from stream.domain.days import Calendar
 from stream.domain.days import text as iso
-from stream.domain.triggers import Date, Money, Share, Value
+from stream.domain.triggers import Date, Instant, Money, Share, Value
 
 
 class Figures:
@@ -24,16 +24,16 @@ class Figures:
         """
         if isinstance(value, Money):
             return _grouped(value.minor, self._places)
-        if isinstance(value, (int, str)):
-            return str(value)
         if value is None:
             return "—"
         if isinstance(value, Date):
             return iso(value.day)
         if isinstance(value, Share):
             return f"{value.ppm // 10_000}.{value.ppm % 10_000 // 1_000}%"
-        moment = datetime.fromtimestamp(value.at // 1000, self._calendar.zone)
-        return moment.strftime("%Y-%m-%d %H:%M")
+        if isinstance(value, Instant):
+            moment = datetime.fromtimestamp(value.at // 1000, self._calendar.zone)
+            return moment.strftime("%Y-%m-%d %H:%M")
+        return str(value)
 
 
 def _grouped(value: int, places: int) -> str:

@@ -126,12 +126,12 @@ def spend(ledger: Ledger, proposal: Proposal) -> None:
 
 
 def _in_arrears(ledger: Ledger) -> bool:
-    return any([days > 0 for _, days in ledger.past_due.values()])
+    return bool(ledger.past_due) and any(days > 0 for _, days in ledger.past_due.values())
 
 
 def _out(ledger: Ledger, topic: str, now: int) -> bool:
     outs = ledger.outs
-    return bool(outs) and any([_refuses(outs.get(f"{voice}:{topic}", ()), now) for voice in VOICES])
+    return bool(outs) and any(_refuses(outs.get(f"{voice}:{topic}", ()), now) for voice in VOICES)
 
 
 def _refuses(changes: Sequence[Change], now: int) -> bool:
@@ -144,9 +144,9 @@ def _refuses(changes: Sequence[Change], now: int) -> bool:
 
 def _cooling(ledger: Ledger, proposal: Proposal) -> bool:
     at, cooldown = proposal.at, proposal.cooldown
-    return cooldown > 0 and any([abs(at - sent) < cooldown for sent, _ in ledger.fired.get(proposal.type, ())])
+    fired = ledger.fired.get(proposal.type, ())
+    return cooldown > 0 and min([abs(at - sent) for sent, _ in fired], default=cooldown) < cooldown
 
 
 def _repeated(ledger: Ledger, proposal: Proposal) -> bool:
-    wanted = proposal.key
-    return any([key == wanted for _, key in ledger.fired.get(proposal.type, ())])
+    return proposal.key in [key for _, key in ledger.fired.get(proposal.type, ())]
