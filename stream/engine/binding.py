@@ -17,7 +17,7 @@ from stream.engine.audience import Audience, Listener
 from stream.engine.filters import Condition, optional
 from stream.engine.folding import Aum, Feature, History, WindowSum
 from stream.engine.row import GATES, MARK
-from stream.engine.rules import Bound, Telling, Template
+from stream.engine.rules import Bound, telling
 from stream.mechanisms.absence import Absence, Given, Stage
 from stream.mechanisms.count import Count, Period, Target
 from stream.mechanisms.ladder import Ladder
@@ -121,7 +121,7 @@ class _Binder:
         return Bound(
             name=name,
             mechanism=mechanism,
-            tellings={moment: _telling(emit) for moment, emit in spec.emits.items()},
+            tellings={moment: telling(emit) for moment, emit in spec.emits.items()},
             topics=tuple(sorted({REGISTRY[kind].topic for kind in kinds})),
             waits=isinstance(mechanism, (Ladder, Absence, Rhythm)),
             quiet=mechanism.quiet if isinstance(mechanism, Ladder) else None,
@@ -196,10 +196,6 @@ class _Binder:
 
     def _minor(self, amount: str) -> int:
         return minor(amount, self.rates.places)
-
-
-def _telling(emit: words.Emit) -> Telling:
-    return Telling(emit, Template(emit.zh), Template(emit.en), emit.type.split(".", 1)[0])
 
 
 def _getter(path: str | None) -> Any:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from stream.domain.events import Coordinates, Event, JournalRecord, Order, Reject, Tick
-from stream.domain.money import Rates
 from stream.domain.reasons import RejectCode
 from stream.engine.binding import Plan, bind
 from stream.engine.payload import Speaker
@@ -39,6 +38,7 @@ class _TickData(msgspec.Struct):
     idle: list[str] = []
 
 
+_new: Any = tuple.__new__
 _TICK = msgspec.json.Decoder(_TickData)
 _ORDERS = {str(order): order for order in Order}
 
@@ -61,11 +61,13 @@ class Places:
     def read(self, text: str) -> tuple[str, Coordinates]:
         """Source partition and coordinates out of the header's text. Raises ValueError for what ingest never wrote."""
         source, offset, recorded, order = text.rsplit("|", 3)
-        known = self._known.get(source)
-        if known is None:
-            topic, partition, incarnation = source.split("|")
-            known = self._known[source] = (topic, int(partition), int(incarnation))
-        return source, Coordinates(*known, int(offset), int(recorded), _ORDERS[order])
+        topic, partition, incarnation = self._known.get(source) or self._learn(source)
+        return source, _new(Coordinates, (topic, partition, incarnation, int(offset), int(recorded), _ORDERS[order]))
+
+    def _learn(self, source: str) -> tuple[str, int, int]:
+        topic, partition, incarnation = source.split("|")
+        known = self._known[source] = (topic, int(partition), int(incarnation))
+        return known
 
 
 class Engine:
@@ -79,6 +81,8 @@ class Engine:
         self.codec = Codec(self.plan.slots, self.plan.mark)
         self.kinds = kinds(self.plan)
         self._places = Places()
+        self._amounts = {kind: [field for field, _ in REGISTRY[kind].money] for kind in self.plan.handled}
+        self._currencies = frozenset(self.plan.rates.factors)
         self._speaker = Speaker(self.plan)
         self._writer = Writer(prefix, f"kairos/{self.plan.spec.name}", mode)
 
@@ -104,9 +108,13 @@ class Engine:
 
     def judged(self, record: JournalRecord, item: Event | Reject, where: Coordinates, source: str) -> Entry:
         """The entry of an event read elsewhere; refuses amounts the pack cannot convert."""
-        if isinstance(item, Event) and item.type in self.plan.handled:
-            item = foreign(item, self.plan.rates) or item
-        return Entry(record, item, where, source)
+        if isinstance(item, Event):
+            for field in self._amounts.get(item.type, ()):
+                money = getattr(item.data, field)
+                if money is not None and money.ccy not in self._currencies:
+                    item = _foreign(field)
+                    break
+        return _new(Entry, (record, item, where, source))  # type: ignore[no-any-return]
 
 
 def kinds(plan: Plan) -> dict[str, str]:
@@ -115,10 +123,5 @@ def kinds(plan: Plan) -> dict[str, str]:
     return {"zone": plan.spec.zone, "currency": plan.spec.currency, **shapes}
 
 
-def foreign(event: Event, rates: Rates) -> Reject | None:
-    """Why an event's amounts cannot be converted, if so."""
-    for field, _ in REGISTRY[event.type].money:
-        money = getattr(event.data, field)
-        if money is not None and money.ccy not in rates.factors:
-            return Reject(RejectCode.UNKNOWN_CURRENCY, f"$.data.{field}.ccy", "expected a currency with a declared rate")
-    return None
+def _foreign(field: str) -> Reject:
+    return Reject(RejectCode.UNKNOWN_CURRENCY, f"$.data.{field}.ccy", "expected a currency with a declared rate")

@@ -6,7 +6,6 @@ from datetime import datetime
 
 from stream.domain.days import Calendar
 from stream.domain.days import text as iso
-from stream.domain.money import plain
 from stream.domain.triggers import Date, Instant, Money, Share, Value
 
 
@@ -23,11 +22,10 @@ class Figures:
         >>> [figures.show(x) for x in (Money(4800000), Share(630000), Instant(1767576600000), None, 3)]
         ['48,000.00', '63.0%', '2026-01-05 09:30', '—', '3']
         """
+        if isinstance(value, Money):
+            return _grouped(value.minor, self._places)
         if value is None:
             return "—"
-        if isinstance(value, Money):
-            whole, dot, rest = plain(value.minor, self._places).partition(".")
-            return f"{int(whole):,}{dot}{rest}" if whole != "-0" else f"-0{dot}{rest}"
         if isinstance(value, Date):
             return iso(value.day)
         if isinstance(value, Share):
@@ -36,3 +34,15 @@ class Figures:
             moment = datetime.fromtimestamp(value.at // 1000, self._calendar.zone)
             return moment.strftime("%Y-%m-%d %H:%M")
         return str(value)
+
+
+def _grouped(value: int, places: int) -> str:
+    """Decimal text of minor units, its thousands apart.
+
+    >>> _grouped(-123450, 2), _grouped(-5, 2), _grouped(-1234, 0)
+    ('-1,234.50', '-0.05', '-1,234')
+    """
+    if places == 0:
+        return f"{value:,}"
+    whole, rest = divmod(abs(value), 10**places)
+    return f"{'-' if value < 0 else ''}{whole:,}.{rest:0{places}d}"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, NamedTuple
 
 from stream import __version__
-from stream.domain.days import stamp
 from stream.domain.money import exponent
+from stream.domain.reasons import Refusal
 from stream.domain.triggers import Condition, Signal
 from stream.engine.binding import Plan
 from stream.engine.customer import Customer
@@ -15,7 +16,7 @@ from stream.engine.messages import Figures
 from stream.engine.rules import Bound, Telling
 from stream.policy.contact import Proposal, Verdict
 from stream.wire import outputs
-from stream.wire.encode import Envelope, details_value, payload, suppressed_id, trigger_id
+from stream.wire.encode import Envelope, details_value, payload, stamp, suppressed_id, trigger_id
 
 
 class Candidate(NamedTuple):
@@ -38,7 +39,7 @@ def candidate(plan: Plan, rule: Bound, customer: Customer, signal: Signal) -> Ca
     proposal = Proposal(emit.type, emit.topic, emit.purpose == "sales", signal.key, signal.at, emit.cooldown, emit.expires)
     # a trigger at a date's close shows that date: its instant is the first of the next
     day = plan.calendar.day(signal.at - 1)
-    readings = tuple(customer.reading(feature, day, signal.at) for feature in emit.evidence)
+    readings = tuple([customer.reading(feature, day, signal.at) for feature in emit.evidence])
     ident = trigger_id(emit.type, customer.subject, signal.key)
     return Candidate(rule.name, telling, signal, proposal, ident, readings)
 
@@ -61,7 +62,7 @@ class Speaker:
         """Envelope and data of what did not become a trigger."""
         parts = self._parts(subject, made, verdicts)
         ident = suppressed_id(made.id, subject, made.rule, made.signal.at, _cause(made))
-        reasons = tuple(verdict.refusal for verdict in verdicts if verdict.refusal is not None)
+        reasons = _reasons(verdicts)
         data = outputs.Suppressed(trigger_type=made.proposal.type, trigger_id=made.id, reasons=reasons, **parts)
         return self._envelope(ident, outputs.SUPPRESSED, subject, made, parts), payload(data)
 
@@ -69,22 +70,23 @@ class Speaker:
         return Envelope(ident, kind, subject, made.signal.at, parts["episode"].id, _cause(made), _expires(made))
 
     def _parts(self, subject: str, made: Candidate, verdicts: tuple[Verdict, ...]) -> dict[str, Any]:
-        signal, emit = made.signal, made.telling.emit
-        expires = _expires(made)
+        signal, telling = made.signal, made.telling
+        facts, show, expires = signal.facts, self._figures.show, _expires(made)
+        figures = {name: show(facts.get(name)) for name in telling.figures}
         return {
             "episode": self._episode(subject, made),
             "subject": outputs.Subject(ref=subject),
             "context": outputs.Context(event_time=stamp(signal.at)),
             "message": outputs.Message(
-                topic=emit.topic,
-                talk_track=emit.talk_track,
-                reason_text_zh=made.telling.zh.fill(signal.facts, self._figures.show),
-                reason_text_en=made.telling.en.fill(signal.facts, self._figures.show),
+                topic=telling.emit.topic,
+                talk_track=telling.emit.talk_track,
+                reason_text_zh=telling.zh.fill(figures),
+                reason_text_en=telling.en.fill(figures),
             ),
             "channel": outputs.Channel(expires_at=None if expires is None else stamp(expires)),
             "details": self._details(made),
             "evidence": self._evidence(made),
-            "gates": tuple(map(_gate, verdicts)),
+            "gates": _gates(verdicts),
             "lineage": self._lineage,
         }
 
@@ -95,16 +97,13 @@ class Speaker:
         return outputs.Episode(id=ident, key=signal.key, phase=signal.phase.value, opened_at=stamp(signal.opened))
 
     def _details(self, made: Candidate) -> outputs.Part:
-        """Fields are the type's; the pack says which fact fills a field of another name."""
-        emit, facts = made.telling.emit, made.signal.facts
-        struct = outputs.TRIGGERS[emit.type]
-        named = {field: facts[emit.details.get(field, field)] for field in struct.__struct_fields__}
-        return struct(**{field: details_value(value, self._ccy) for field, value in named.items()})
+        telling, facts, ccy = made.telling, made.signal.facts, self._ccy
+        return telling.struct(**{field: details_value(facts[fact], ccy) for field, fact in telling.details})
 
     def _evidence(self, made: Candidate) -> outputs.Evidence:
         return outputs.Evidence(
-            features=tuple(map(self._feature, made.readings)),
-            conditions=tuple(map(self._condition, made.signal.conditions)),
+            features=tuple([self._feature(reading) for reading in made.readings]),
+            conditions=tuple([self._condition(condition) for condition in made.signal.conditions]),
             causes=made.signal.origins,
         )
 
@@ -113,10 +112,13 @@ class Speaker:
         return outputs.Feature(name=reading.name, value=value, as_of=stamp(reading.as_of), offsets=reading.offsets)
 
     def _condition(self, condition: Condition) -> outputs.Condition:
-        actual, threshold, distance = (
-            details_value(value, self._ccy) for value in (condition.actual, condition.threshold, condition.distance)
+        text, actual, threshold, distance = condition
+        return outputs.Condition(
+            text=text,
+            actual=details_value(actual, self._ccy),
+            threshold=details_value(threshold, self._ccy),
+            distance=details_value(distance, self._ccy),
         )
-        return outputs.Condition(text=condition.text, actual=actual, threshold=threshold, distance=distance)
 
 
 def _cause(made: Candidate) -> str:
@@ -128,5 +130,14 @@ def _expires(made: Candidate) -> int | None:
     return made.proposal.at + expires if expires else None
 
 
-def _gate(verdict: Verdict) -> outputs.Gate:
-    return outputs.Gate(name=verdict.gate, result="refuse" if verdict.refusal else "pass", reason_code=verdict.refusal)
+@cache
+def _gates(verdicts: tuple[Verdict, ...]) -> tuple[outputs.Gate, ...]:
+    """Remembered: each of a few gates passes, or refuses for its one reason."""
+    return tuple(
+        outputs.Gate(name=gate, result="refuse" if refusal else "pass", reason_code=refusal) for gate, refusal in verdicts
+    )
+
+
+@cache
+def _reasons(verdicts: tuple[Verdict, ...]) -> tuple[Refusal, ...]:
+    return tuple(refusal for _, refusal in verdicts if refusal is not None)

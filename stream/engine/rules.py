@@ -3,49 +3,63 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from stream.domain.facts import Fact
-from stream.domain.triggers import Value
 from stream.engine.clock import RELEASE
 from stream.engine.filters import Getter
 from stream.engine.seen import Seen
 from stream.mechanisms.protocol import Mechanism
 from stream.packs.spec import Emit
+from stream.wire.outputs import TRIGGERS, Part
 
-Format = Callable[[Value], str]
 _new: Any = tuple.__new__
 
 
 class Template:
-    """A reason text with facts in braces, taken apart once."""
+    """A reason text with facts in braces, taken apart once.
+
+    Attributes:
+        names: The facts it asks for, in the order of their places.
+    """
 
     def __init__(self, text: str) -> None:
-        self._parts = [(literal, name) for literal, name, _, _ in string.Formatter().parse(text)]
+        parts = [(literal, name) for literal, name, _, _ in string.Formatter().parse(text)]
+        self.names = tuple(name for _, name in parts if name)
+        self._form = "".join(literal.replace("%", "%%") + ("%s" if name else "") for literal, name in parts)
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The facts it asks for."""
-        return tuple(name for _, name in self._parts if name)
+    def fill(self, figures: Mapping[str, str]) -> str:
+        """The text with figures; there must be one for each name.
 
-    def fill(self, facts: dict[str, Value], show: Format) -> str:
-        """The text with figures."""
-        filled = []
-        for literal, name in self._parts:
-            filled.append(literal)
-            if name:
-                filled.append(show(facts.get(name)))
-        return "".join(filled)
+        >>> Template("{count} of {target}: 100%").fill({"target": "5", "count": "4"})
+        '4 of 5: 100%'
+        """
+        return self._form % tuple([figures[name] for name in self.names])
 
 
 class Telling(NamedTuple):
-    """What one moment becomes."""
+    """What one moment becomes.
+
+    Attributes:
+        figures: The facts that the texts ask for, each once.
+        details: Fields of the trigger's details, each with the fact that fills it.
+    """
 
     emit: Emit
     zh: Template
     en: Template
-    family: str
+    figures: tuple[str, ...]
+    struct: type[Part]
+    details: tuple[tuple[str, str], ...]
+
+
+def telling(emit: Emit) -> Telling:
+    """Fields are the type's; the pack says which fact fills a field of another name."""
+    zh, en, struct = Template(emit.zh), Template(emit.en), TRIGGERS[emit.type]
+    figures = tuple(dict.fromkeys(zh.names + en.names))
+    details = tuple((field, emit.details.get(field, field)) for field in struct.__struct_fields__)
+    return Telling(emit, zh, en, figures, struct, details)
 
 
 class Bound:

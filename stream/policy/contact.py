@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 import msgspec
@@ -19,6 +20,15 @@ EVERYTHING = ""
 """The topic under which a refusal of all contact is kept."""
 VOICES = ("consent", "preference", "suppression")
 """Who may refuse: the legal basis, the customer, the institution. None of them lifts another's refusal."""
+GATES = (
+    ("harm_arrears", Refusal.HARM_ARREARS),
+    ("opt_out_all", Refusal.OPT_OUT_ALL),
+    ("opt_out_topic", Refusal.OPT_OUT_TOPIC),
+    ("cooldown", Refusal.COOLDOWN),
+    ("episode", Refusal.DUPLICATE_EPISODE),
+    ("expiry", Refusal.EXPIRED),
+)
+"""The gates in their order, each with the reason it refuses for."""
 
 
 class Change(NamedTuple):
@@ -78,7 +88,7 @@ def permission(ledger: Ledger, voice: str, topic: str, at: int, out: bool) -> No
 
 
 def verdicts(ledger: Ledger, proposal: Proposal, now: int) -> tuple[Verdict, ...]:
-    """Every gate's answer, in the order of CAPABILITIES 2.4.
+    """Every gate's answer, in the order of `GATES`.
 
     Asks only; `spend` records what was sent.
 
@@ -90,15 +100,22 @@ def verdicts(ledger: Ledger, proposal: Proposal, now: int) -> tuple[Verdict, ...
     >>> [verdict.refusal.value for verdict in verdicts(customer, proposal, 20) if verdict.refusal]
     ['OPT_OUT_TOPIC']
     """
-    refusals = (
-        ("harm_arrears", Refusal.HARM_ARREARS if proposal.sales and _in_arrears(ledger) else None),
-        ("opt_out_all", Refusal.OPT_OUT_ALL if _out(ledger, EVERYTHING, now) else None),
-        ("opt_out_topic", Refusal.OPT_OUT_TOPIC if _out(ledger, proposal.topic, now) else None),
-        ("cooldown", Refusal.COOLDOWN if _cooling(ledger, proposal) else None),
-        ("episode", Refusal.DUPLICATE_EPISODE if _repeated(ledger, proposal) else None),
-        ("expiry", Refusal.EXPIRED if proposal.expires and now >= proposal.at + proposal.expires else None),
+    return _answers(
+        (
+            proposal.sales and _in_arrears(ledger),
+            _out(ledger, EVERYTHING, now),
+            _out(ledger, proposal.topic, now),
+            _cooling(ledger, proposal),
+            _repeated(ledger, proposal),
+            proposal.expires > 0 and now >= proposal.at + proposal.expires,
+        )
     )
-    return tuple(Verdict(gate, refusal) for gate, refusal in refusals)
+
+
+@cache
+def _answers(refuses: tuple[bool, ...]) -> tuple[Verdict, ...]:
+    """In words what each of the `GATES` says; remembered, for there are 64 such tuples at most."""
+    return tuple(Verdict(gate, refusal if no else None) for (gate, refusal), no in zip(GATES, refuses, strict=True))
 
 
 def spend(ledger: Ledger, proposal: Proposal) -> None:
@@ -109,11 +126,12 @@ def spend(ledger: Ledger, proposal: Proposal) -> None:
 
 
 def _in_arrears(ledger: Ledger) -> bool:
-    return any(days > 0 for _, days in ledger.past_due.values())
+    return bool(ledger.past_due) and any(days > 0 for _, days in ledger.past_due.values())
 
 
 def _out(ledger: Ledger, topic: str, now: int) -> bool:
-    return any(_refuses(ledger.outs.get(f"{voice}:{topic}", ()), now) for voice in VOICES)
+    outs = ledger.outs
+    return bool(outs) and any(_refuses(outs.get(f"{voice}:{topic}", ()), now) for voice in VOICES)
 
 
 def _refuses(changes: Sequence[Change], now: int) -> bool:
@@ -125,9 +143,10 @@ def _refuses(changes: Sequence[Change], now: int) -> bool:
 
 
 def _cooling(ledger: Ledger, proposal: Proposal) -> bool:
-    sent = ledger.fired.get(proposal.type, ())
-    return proposal.cooldown > 0 and any(abs(proposal.at - at) < proposal.cooldown for at, _ in sent)
+    at, cooldown = proposal.at, proposal.cooldown
+    fired = ledger.fired.get(proposal.type, ())
+    return cooldown > 0 and min([abs(at - sent) for sent, _ in fired], default=cooldown) < cooldown
 
 
 def _repeated(ledger: Ledger, proposal: Proposal) -> bool:
-    return any(key == proposal.key for _, key in ledger.fired.get(proposal.type, ()))
+    return proposal.key in [key for _, key in ledger.fired.get(proposal.type, ())]

@@ -27,6 +27,7 @@ _new: Any = tuple.__new__
 _SEQUENCED = Order.SEQUENCED
 POSTDATED = 31
 """Dates that a booking may lie after its recording: further ahead is a typing error, which would blind every day till then."""
+_LATEST = EPOCH + POSTDATED
 
 Fields = Mapping[str, bytes] | Sequence[tuple[str, bytes]]
 
@@ -56,6 +57,8 @@ class Decoder:
         fields = headers if isinstance(headers, dict) else dict(headers)
         try:
             if fields["ce_specversion"] == b"1.0" and value is not None and len(value) <= self.max_bytes:
+                if not value.isascii():
+                    value.decode()
                 sequence = fields.get("ce_sequence")
                 event = self._event(
                     self._types[fields["ce_type"]],
@@ -133,7 +136,7 @@ class Decoder:
         where: Coordinates,
         origin: bytes | str | None,
     ) -> Event | None:
-        """The fast way; None when anything at all is out of the ordinary."""
+        """The fast way, for a value that is UTF-8; None when anything at all is out of the ordinary."""
         if not (
             0 < len(subject) <= 128
             and subject.isprintable()
@@ -147,11 +150,9 @@ class Decoder:
         try:
             at = self._instants(time)
             data = entry.decoder.decode(value)
-            if not value.isascii():
-                value.decode()
         except (ValueError, msgspec.DecodeError, RecursionError):
             return None
-        if at > recorded + self.ahead or not entry.supported or self._fault(entry, data) is not None:
+        if at > recorded + self.ahead or not entry.supported or (entry.checked and self._fault(entry, data) is not None):
             return None
         if entry.booked and _postdated(getattr(data, entry.booked), recorded):
             return None
@@ -240,7 +241,7 @@ def _given(origin: bytes | str | None, where: Coordinates) -> str:
 
 
 def _postdated(booked: date | None, recorded: int) -> bool:
-    return booked is not None and booked.toordinal() > recorded // DAY + EPOCH + POSTDATED
+    return booked is not None and booked.toordinal() > recorded // DAY + _LATEST
 
 
 def _word(text: str, most: int = 256) -> bool:

@@ -5,9 +5,11 @@ Rule: fixed field order, no clock, no randomness. An id is derived from what the
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from base64 import b64encode
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -25,7 +27,14 @@ NAMESPACE = uuid.UUID("6b9c1d0e-3a44-5d6f-9b7a-6b6169726f73")
 SCHEMA_BASE = "urn:kairos:schema:"
 ERRORS = "__kairos.errors."
 Mode = Literal["live", "replay"]
+_REMEMBERED = 4096
 _encode = msgspec.json.Encoder().encode
+_BEGUN = hashlib.sha1(NAMESPACE.bytes, usedforsecurity=False)
+"""What every UUIDv5 of ours begins with: it is a hash of the namespace and then of the name."""
+_VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
+
+stamp = lru_cache(_REMEMBERED)(days.stamp)
+"""`days.stamp`, remembered: one output says the same instant several times."""
 
 
 def trigger_id(kind: str, subject: str, episode_key: str) -> str:
@@ -34,7 +43,10 @@ def trigger_id(kind: str, subject: str, episode_key: str) -> str:
     >>> trigger_id("tier.upgraded", "C1", "50000|2026-01-05")
     '6d505b2e-439c-550e-96a0-a128231edca9'
     """
-    return str(uuid.uuid5(NAMESPACE, f"{kind}\x1f{subject}\x1f{episode_key}"))
+    hasher = _BEGUN.copy()
+    hasher.update(f"{kind}\x1f{subject}\x1f{episode_key}".encode())
+    text = hasher.hexdigest()
+    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:32]}"
 
 
 def suppressed_id(trigger: str, subject: str, rule: str, at: int, cause: str) -> str:
@@ -53,16 +65,21 @@ def details_value(value: said.Value, ccy: str) -> Figure:
     >>> details_value(said.Money(-5), "CNY"), details_value(said.Share(250_000), "CNY")
     (Money(amount='-0.05', ccy='CNY'), '0.25')
     """
-    match value:
-        case said.Money(minor):
-            return Money(amount=money.plain(minor, money.exponent(ccy)), ccy=ccy)
-        case said.Date(day):
-            return days.text(day)
-        case said.Instant(at):
-            return days.stamp(at)
-        case said.Share(ppm):
-            return share(ppm)
-    return value
+    if isinstance(value, said.Money):
+        return _amount(value.minor, ccy)
+    if value is None or isinstance(value, (int, str)):
+        return value
+    if isinstance(value, said.Date):
+        return days.text(value.day)
+    if isinstance(value, said.Instant):
+        return stamp(value.at)
+    return share(value.ppm)
+
+
+@lru_cache(_REMEMBERED)
+def _amount(minor: int, ccy: str) -> Money:
+    """Remembered: what a condition compared is mostly shown as a detail too, and its threshold is the pack's."""
+    return Money(amount=money.plain(minor, money.exponent(ccy)), ccy=ccy)
 
 
 def share(ppm: int) -> str:
@@ -105,6 +122,10 @@ class Envelope(NamedTuple):
     expires: int | None = None
 
 
+_SPECVERSION = ("ce_specversion", b"1.0")
+_CONTENT_TYPE = ("content-type", b"application/json")
+
+
 class Writer:
     """Writes the envelopes of outputs.
 
@@ -116,38 +137,41 @@ class Writer:
 
     def __init__(self, prefix: str = "", source: str = "kairos", mode: Mode = "live") -> None:
         self._prefix = f"{prefix.rstrip('.')}." if prefix else ""
-        self._source = source
-        self._mode = mode
-
-    def attributes(self, about: Envelope) -> list[tuple[str, str]]:
-        """The attributes in their fixed order."""
-        found = [
-            ("specversion", "1.0"),
-            ("id", about.id),
-            ("source", self._source),
-            ("type", f"{self._prefix}{about.type}{MAJOR}"),
-            ("subject", about.subject),
-            ("time", days.stamp(about.at)),
-            ("dataschema", dataschema(about.type)),
-            ("partitionkey", about.subject),
-            ("correlationid", about.episode),
-            ("causationid", about.cause),
-        ]
-        if about.expires is not None:
-            found.append(("expirytime", days.stamp(about.expires)))
-        found.append(("kairosmode", self._mode))
-        return found
+        self._source = ("ce_source", source.encode())
+        self._mode = ("ce_kairosmode", mode.encode())
+        self._kinds: dict[str, tuple[tuple[str, bytes], tuple[str, bytes]]] = {}
 
     def headers(self, about: Envelope) -> list[tuple[str, bytes]]:
-        """Kafka binary mode; the value is the data."""
-        found = [(f"ce_{name}", text.encode()) for name, text in self.attributes(about)]
-        found.append(("content-type", b"application/json"))
+        """Kafka binary mode, the attributes in their fixed order; the value is the data."""
+        kind, schema = self._kinds.get(about.type) or self._kind(about.type)
+        subject = about.subject.encode()
+        found = [
+            _SPECVERSION,
+            ("ce_id", about.id.encode()),
+            self._source,
+            kind,
+            ("ce_subject", subject),
+            ("ce_time", stamp(about.at).encode()),
+            schema,
+            ("ce_partitionkey", subject),
+            ("ce_correlationid", about.episode.encode()),
+            ("ce_causationid", about.cause.encode()),
+        ]
+        if about.expires is not None:
+            found.append(("ce_expirytime", stamp(about.expires).encode()))
+        found += (self._mode, _CONTENT_TYPE)
+        return found
+
+    def _kind(self, name: str) -> tuple[tuple[str, bytes], tuple[str, bytes]]:
+        """What the outputs of a type have in common; remembered, for the types are few."""
+        kind = ("ce_type", f"{self._prefix}{name}{MAJOR}".encode())
+        found = self._kinds[name] = (kind, ("ce_dataschema", dataschema(name).encode()))
         return found
 
     def structured(self, about: Envelope, data: bytes) -> bytes:
         """One line of a file, without its line end."""
-        head = orjson.dumps(dict(self.attributes(about)))
-        return b'%b,"datacontenttype":"application/json","data":%b}' % (head[:-1], data)
+        attributes = {name.removeprefix("ce_"): text.decode() for name, text in self.headers(about)[:-1]}
+        return b'%b,"datacontenttype":"application/json","data":%b}' % (orjson.dumps(attributes)[:-1], data)
 
 
 def dataschema(kind: str) -> str:

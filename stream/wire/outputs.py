@@ -6,6 +6,7 @@ made live or by a replay is not in here: that is an attribute of the envelope.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from msgspec import Meta, Struct
@@ -272,8 +273,9 @@ def family(name: str) -> str:
     return name.partition(".")[0]
 
 
+@cache
 def topic_of(name: str) -> str:
-    """The logical topic of an output type.
+    """The logical topic of an output type; remembered, for the types are few.
 
     >>> topic_of("tier.approaching"), topic_of(SUPPRESSED)
     ('out.trigger.tier', 'out.suppressed')
