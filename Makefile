@@ -67,4 +67,4 @@ lock: ## pin the dependencies of pyproject.toml again (needs uv)
 	  --no-emit-index-url --no-emit-find-links --no-header -o requirements.lock
 
 clean: ## remove what was made here
-	rm -rf .venv .kafka build out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache chaos.json
+	rm -rf .venv .kafka .bench build out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache chaos.json
