@@ -17,6 +17,8 @@ from tests.bench.jobj.log import Log
 from tests.bench.jobj.rounds import FailedError
 from tests.bench.jobj.wires import Reader
 
+SLOW = 1000
+"""Events a second of the pace at which all are compared."""
 LINGER = 1
 """Milliseconds that the producer gathers records for."""
 RAMP, LAST = 3, 20

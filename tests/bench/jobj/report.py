@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.bench.jobj.contenders import ALL
-from tests.bench.jobj.latency import Delays
+from tests.bench.jobj.latency import SLOW, Delays
 from tests.bench.jobj.results import Results, Summary
 
 TITLES = {contender.name: contender.title for contender in ALL}
@@ -43,7 +43,7 @@ def shown(delays: Delays | None, with_rate: bool = False) -> str:
     """Two quantiles, and the pace where it is the contender's own."""
     if delays is None:
         return ""
-    pace = f" ({delays.rate:,}/s)" if with_rate else ""
+    pace = f" ({delays.rate:,}/s)" if with_rate or delays.rate != SLOW else ""
     return f"{delays.p50:,.0f} / {delays.p99:,.0f}{pace}"
 
 

@@ -116,6 +116,8 @@ def once(brokers: str, broker: int, contender: Contender, source: Log, wanted: R
         if faults:
             raise FailedError("\n".join((*faults, tail(run))))
     events = size * (1 - early / len(reader.seen))
+    if not events:
+        raise FailedError("all triggers came at once: it needs more events to have a rate")
     seconds = reader.ended - reader.began
     used = ended.cpu - began.cpu, ended.broker - began.broker, ended.peak
     return Figure(contender.name, size, events, seconds, *used, len(wanted.ids), wanted.digest)

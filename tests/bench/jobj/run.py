@@ -24,8 +24,6 @@ from tests.bench.jobj.results import Results
 from tests.bench.jobj.rounds import FailedError
 
 BROKER = ROOT / "deploy" / "kafka" / "kafka.py"
-SLOW = 1000
-"""Events a second of the first measurement of delays."""
 WARM = 150_000
 """Events that a contender has behind it when delays are measured, at most."""
 
@@ -115,7 +113,7 @@ class Bench:
 def paces(source: Log, own: int, warm: int) -> list[int]:
     """A thousand a second; and half of its rate, or what the rest of the log lasts for."""
     left = (source.events - warm) // latency.LAST
-    slow = min(SLOW, left // 2)
+    slow = min(latency.SLOW, left // 2)
     return [slow, min(own, left - slow)] if own > slow else [slow]
 
 

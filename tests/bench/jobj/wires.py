@@ -50,14 +50,10 @@ def forget(brokers: str, prefix: str) -> None:
 
 
 def producer(brokers: str, linger: float) -> Producer:
-    """lz4, acknowledged by all, in order also when a new topic makes it try again."""
-    options = {
-        "compression.type": "lz4",
-        "enable.idempotence": True,
-        "linger.ms": linger,
-        "queue.buffering.max.messages": 1_000_000,
-    }
-    return Producer({"bootstrap.servers": brokers, **options})
+    """lz4, acknowledged by all, in order also when a new topic makes it try again. ``linger`` in ms."""
+    sure = {"enable.idempotence": True, "compression.type": "lz4", "linger.ms": linger}
+    # that a fresh broker is asked twice for an id, or that a last event of the client is thrown away, is no news
+    return Producer({"bootstrap.servers": brokers, "queue.buffering.max.messages": 1_000_000, "log_level": 3, **sure})
 
 
 def load(brokers: str, topic: str, records: Iterable[Record]) -> None:
