@@ -3,9 +3,15 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 BROKER := $(PYTHON) deploy/kafka/kafka.py
 SEEDS ?= 1000
+EVENTS ?= 1500000
+CUSTOMERS ?= 100000
+ROUNDS ?= 3
+CONTENDERS ?= all
+GROWN ?= 10000,100000,1000000,10000000
+RULES ?= 10,100,500,2000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate chaos lint types bench bench-kafka kafka-up kafka-down demo-kafka schemas readme lock clean
+.PHONY: help demo test simulate chaos lint types bench bench-kafka bench-peers bench-growth bench-page kafka-up kafka-down demo-kafka schemas readme lock clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -55,6 +61,15 @@ kafka-down: ## stop it
 
 demo-kafka: .venv/ready ## broker, topics, a published log, two workers, triggers
 	$(BIN)/python deploy/kafka/demo.py
+
+bench-peers: .venv/ready ## job J by Kairos and by its peers on one broker: EVENTS= CUSTOMERS= ROUNDS= CONTENDERS=
+	$(BIN)/python -m tests.bench.jobj.run --events $(EVENTS) --customers $(CUSTOMERS) --rounds $(ROUNDS) --contenders $(CONTENDERS)
+
+bench-growth: .venv/ready ## the engine's cost by customers and by rules: GROWN= RULES=
+	$(BIN)/python -m tests.bench.growth --customers $(GROWN) --rules $(RULES)
+
+bench-page: .venv/ready ## docs/speed.md and its charts from what was measured last
+	$(BIN)/python -m tests.bench.jobj.page --customers $(CUSTOMERS)
 
 schemas: .venv/ready ## write schemas/ from the types
 	$(BIN)/python -m stream.wire.schema schemas

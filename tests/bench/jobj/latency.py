@@ -19,6 +19,8 @@ from tests.bench.jobj.wires import Reader
 
 SLOW = 1000
 """Events a second of the pace at which all are compared."""
+WARM = 150_000
+"""Events that a contender has behind it when delays are measured, at most."""
 LINGER = 1
 """Milliseconds that the producer gathers records for."""
 RAMP, LAST = 3, 20

@@ -24,8 +24,6 @@ from tests.bench.jobj.results import Results
 from tests.bench.jobj.rounds import FailedError
 
 BROKER = ROOT / "deploy" / "kafka" / "kafka.py"
-WARM = 150_000
-"""Events that a contender has behind it when delays are measured, at most."""
 
 
 @contextmanager
@@ -99,7 +97,7 @@ class Bench:
         """Delays of each, at a thousand a second and at half of its own rate."""
         for contender in self._contenders:
             own = int(self._results.rate(contender.name) / 2)
-            warm = min(WARM, rounds.share(contender, self._log.events) // 2)
+            warm = min(latency.WARM, rounds.share(contender, self._log.events) // 2)
             try:
                 found = latency.delays(brokers, contender, self._log, warm, paces(self._log, own, warm))
             except FailedError as error:
