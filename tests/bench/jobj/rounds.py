@@ -26,8 +26,8 @@ from tests.bench.jobj.wires import Reader
 
 LEAST, PATIENCE = 100, 120
 """Events a second below which we do not wait any longer, and seconds that a start may take."""
-LOOK, SETTLE = 0.02, 0.5
-"""Seconds between two looks, and for what comes after the end."""
+LOOK, GLANCE, SETTLE = 0.02, 0.5, 0.5
+"""Seconds between two looks, between two at all processes (which costs milliseconds), and for what comes after the end."""
 LONG = 75
 """Seconds that a contender of its `pace` shall take at most."""
 
@@ -125,14 +125,14 @@ def once(brokers: str, broker: int, contender: Contender, source: Log, wanted: R
 
 def watched(process: subprocess.Popen[bytes], broker: int, run: Run, until: float, reached: Callable[[], bool]) -> Used:
     """What is used when it has got there. Raises FailedError when it ends before, or takes too long."""
-    last = Used(0, 0, 0)
+    last, looked = Used(0, 0, 0), 0.0
     while not reached():
         if process.poll() not in (None, 0):
             raise FailedError(f"it ended with {process.returncode}\n{tail(run)}")
         if time.monotonic() > until:
             raise FailedError(f"it takes too long\n{tail(run)}")
-        if process.poll() is None:
-            last = used(process, broker)
+        if process.poll() is None and time.monotonic() > looked + GLANCE:
+            last, looked = used(process, broker), time.monotonic()
         time.sleep(LOOK)
     return used(process, broker) if process.poll() is None else last
 
