@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -126,6 +127,8 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=log.HOME / "jobj-results.jsonl", help="file that is added to")
     parser.add_argument("--add", action="store_true", help="keep what the file holds; else it begins anew")
     options = parser.parse_args()
+    # ended from outside, it still ends its contender and its broker
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     log.HOME.mkdir(exist_ok=True)
     if not options.add:
         options.results.unlink(missing_ok=True)
