@@ -5,8 +5,15 @@ BROKER := $(PYTHON) deploy/kafka/kafka.py
 SEEDS ?= 1000
 MINUTES ?= 10
 
-.DEFAULT_GOAL := help
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*\#\#.*/\1/p' $(firstword $(MAKEFILE_LIST)))
+EVENTS ?= 1500000
+CUSTOMERS ?= 100000
+ROUNDS ?= 3
+CONTENDERS ?= all
+GROWN ?= 10000,100000,1000000,10000000
+RULES ?= 10,100,500,2000
+
+.DEFAULT_GOAL := help
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -77,6 +84,15 @@ kafka-down: ## stop it
 demo-kafka: .venv/ready ## broker, topics, a published log, two workers, triggers
 	$(BIN)/python deploy/kafka/demo.py
 
+bench-peers: .venv/ready ## job J by Kairos and by its peers on one broker: EVENTS= CUSTOMERS= ROUNDS= CONTENDERS=
+	$(BIN)/python -m tests.bench.jobj.run --events $(EVENTS) --customers $(CUSTOMERS) --rounds $(ROUNDS) --contenders $(CONTENDERS)
+
+bench-growth: .venv/ready ## the engine's cost by customers and by rules: GROWN= RULES=
+	$(BIN)/python -m tests.bench.growth --customers $(GROWN) --rules $(RULES)
+
+bench-page: .venv/ready ## docs/speed.md and its charts from what was measured last
+	$(BIN)/python -m tests.bench.jobj.page --customers $(CUSTOMERS)
+
 schemas: .venv/ready ## write schemas/ from the types
 	$(BIN)/python -m stream.wire.schema schemas
 
@@ -92,4 +108,4 @@ lock: ## pin the dependencies of pyproject.toml again (needs uv)
 	  --no-emit-index-url --no-emit-find-links --no-header -o requirements.lock
 
 clean: ## remove what was made here
-	rm -rf .venv .kafka build out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache chaos.json soak.json
+	rm -rf .venv .kafka .bench build out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache chaos.json soak.json

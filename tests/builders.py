@@ -243,8 +243,10 @@ def rich_pack(**more: Any) -> Pack:
             "inputs": [*CREDIT, {**DEBIT[0], "sign": -1}],
         },
         "sizes": {"kind": "histogram", "inputs": CREDIT, "quantile": 0.5},
+        "fading": {"kind": "decayed", "days": 3, "inputs": [*CREDIT, {**DEBIT[0], "sign": -1}]},
+        "spread": {"kind": "moments", "inputs": [*CREDIT, *DEBIT]},
     }
-    seen = ["aum", "flow", "sizes"]
+    seen = ["aum", "flow", "sizes", "fading", "spread"]
     rules = {
         "tier": tier(
             hysteresis="0.02",

@@ -15,6 +15,7 @@ from stream.domain.facts import Role
 from stream.domain.money import Rates, minor
 from stream.engine.audience import Audience, Listener
 from stream.engine.filters import Condition, optional
+from stream.engine.floating import Fading, Spread
 from stream.engine.folding import Aum, Feature, History, WindowSum
 from stream.engine.row import GATES, MARK
 from stream.engine.rules import Bound, telling
@@ -114,6 +115,10 @@ class _Binder:
         taps = _index((each.on, (Condition(each.where), each.sign)) for each in self._inputs(spec.inputs))
         if isinstance(spec, words.WindowFeature):
             return WindowSum(name, spec.days, spec.amount, taps)
+        if isinstance(spec, words.DecayedFeature):
+            return Fading(name, spec.days, spec.amount, taps, self.calendar)
+        if isinstance(spec, words.MomentsFeature):
+            return Spread(name, spec.deviations, spec.amount, taps)
         return History(name, spec.quantile, spec.amount, taps)
 
     def rule(self, name: str, spec: words.RuleSpec, kinds: tuple[str, ...]) -> Bound:

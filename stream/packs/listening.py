@@ -92,7 +92,7 @@ class Listening:
             yield (*path, "share"), LintCode.BAD_VALUE, "expected `amount` beside it: a share of nothing cannot be reached"
 
     def _significance(self, rule: words.SignificanceRule, path: Path) -> Found:
-        yield from self._feature(rule.history, (*path, "history"), (words.HistogramFeature,))
+        yield from self._feature(rule.history, (*path, "history"), (words.HistogramFeature, words.MomentsFeature))
         yield from at_most_places(rule.floor, exponent(self._spec.currency), (*path, "floor"))
         history = self._spec.features.get(rule.history)
         if isinstance(history, words.HistogramFeature):
@@ -100,6 +100,17 @@ class Listening:
             if not same:
                 text = f"expected the inputs and the amount of its history {rule.history!r}: an amount is judged among them"
                 yield (*path, "inputs"), LintCode.BAD_VALUE, text
+        if isinstance(history, words.MomentsFeature) and not self._among(rule, history):
+            text = f"expected inputs that its history {rule.history!r} counts, of the same amount: it is judged among them"
+            yield (*path, "inputs"), LintCode.BAD_VALUE, text
+
+    def _among(self, rule: words.SignificanceRule, history: words.MomentsFeature) -> bool:
+        """Whether each input of the rule is one of the history's, perhaps with more conditions."""
+        counted = self.resolved(history.inputs)
+        return history.amount == rule.amount and all(
+            any(one.on == each.on and all(where in each.where for where in one.where) for one in counted)
+            for each in self.resolved(rule.inputs)
+        )
 
     def resolved(self, inputs: Inputs) -> list[Input]:
         """The list itself; none for a name that is not there."""

@@ -85,7 +85,30 @@ class HistogramFeature(Part):
     quantile: ShareOf = 900_000
 
 
-FeatureSpec = Annotated[BalancesFeature | WindowFeature | HistogramFeature, Field(discriminator="kind")]
+class DecayedFeature(Part):
+    """A sum that fades: of an amount, 1/e is left after `days` days. `sign` -1 in an input subtracts."""
+
+    kind: Literal["decayed"]
+    days: Annotated[int, Field(ge=1, le=3660)]
+    inputs: Inputs
+    amount: str = "amount"
+
+
+class MomentsFeature(Part):
+    """Mean and deviation of the customer's own amounts, on a logarithmic scale.
+
+    Beyond `deviations` above the mean an amount is not usual.
+    """
+
+    kind: Literal["moments"]
+    inputs: Inputs
+    amount: str = "amount"
+    deviations: Annotated[ShareOf, Field(le=10_000_000)] = 3_000_000
+
+
+FeatureSpec = Annotated[
+    BalancesFeature | WindowFeature | HistogramFeature | DecayedFeature | MomentsFeature, Field(discriminator="kind")
+]
 
 
 class Emit(Part):

@@ -91,6 +91,12 @@ CASES = [
         "    inputs: unfinished #!\n    history",
         "expected the inputs and the amount of its history",
     ),
+    (
+        "BAD_VALUE",
+        "past: {kind: histogram, inputs: credit}",
+        "past: {kind: moments, inputs: [{on: txn.card.authorised}]}",
+        "expected inputs that its history 'past' counts",
+    ),
     ("BAD_VALUE", "floor: 10000", "floor: '0.005' #!", "expected at most 2 decimals"),
     ("BAD_VALUE", "floor: 10000", "floor: 10000000000000 #!", "expected fewer than 10^15 minor units"),
     ("UNKNOWN_INPUT", "    then: credit", "    then: credits #!", "unknown input 'credits'; did you mean 'credit'?"),
@@ -162,6 +168,14 @@ CASES = [
 def test_the_small_pack_has_no_fault() -> None:
     """So that every fault below comes from its own change."""
     assert understood("pack.yaml", SMALL).faults == ()
+
+
+@pytest.mark.parametrize("inputs", ["credit", "[{on: txn.entry.posted}]"])
+def test_an_amount_may_be_judged_among_more_than_its_own_kind(inputs: str) -> None:
+    """Moments may count more than the rule judges: credits among all movements."""
+    text = SMALL.replace("past: {kind: histogram, inputs: credit}", f"past: {{kind: moments, inputs: {inputs}}}")
+
+    assert understood("pack.yaml", text).faults == ()
 
 
 @pytest.mark.parametrize(("code", "old", "new", "words"), CASES, ids=lambda value: value[:30] if value.isupper() else "")

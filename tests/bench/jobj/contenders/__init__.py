@@ -1,0 +1,25 @@
+"""Whoever runs job J. `ALL` names them in the order of the table."""
+
+from tests.bench.jobj.contenders.bytewax import Bytewax
+from tests.bench.jobj.contenders.contender import Contender, Run
+from tests.bench.jobj.contenders.faust import Faust
+from tests.bench.jobj.contenders.kairos import Ingesting, Kairos
+from tests.bench.jobj.contenders.quix import Quix
+from tests.bench.jobj.contenders.streams import Streams
+
+ALL: tuple[Contender, ...] = (
+    Kairos("kairos", "Kairos, exactly once"),
+    Ingesting("kairos-ingest", "Kairos with ingest, exactly once"),
+    Streams("streams-eos", "Kafka Streams, exactly_once_v2, RocksDB", committed=True),
+    Streams("streams-eos-mem", "Kafka Streams, exactly_once_v2, in memory", committed=True, memory=True),
+    Streams("streams-eos-2", "Kafka Streams, exactly_once_v2, RocksDB, two threads", committed=True, threads=2),
+    Streams("streams", "Kafka Streams, at least once, RocksDB"),
+    Streams("streams-mem", "Kafka Streams, at least once, in memory", memory=True),
+    Streams("streams-re", "Kafka Streams with a repartition, exactly_once_v2, RocksDB", committed=True, keyed=False),
+    Bytewax("bytewax", "Bytewax with its recovery store"),
+    Quix("quix", "Quix Streams, at least once"),
+    Quix("quix-eos", "Quix Streams, exactly once", committed=True),
+    Faust("faust", "Faust as documented"),
+)
+
+__all__ = ["ALL", "Contender", "Run"]

@@ -1,0 +1,178 @@
+"""The benchmark's own words: job J by the engine is job J by the reference, and what it measures is added up rightly."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from math import isclose
+from pathlib import Path
+
+import orjson
+import pytest
+
+from stream.domain.events import Record
+from stream.engine.partition import LEDGER, Partition
+from stream.packs import loader
+from stream.packs.faults import SOFT
+from tests.bench import growth, rules
+from tests.bench.jobj import log, logic, page, watch
+from tests.bench.jobj.contenders import ALL
+from tests.bench.jobj.contenders.kairos import PACK, Kairos, engine, figures
+from tests.bench.jobj.latency import Delays
+from tests.bench.jobj.log import Log
+from tests.bench.jobj.results import Results
+from tests.bench.jobj.rounds import Figure
+
+EVENTS, CUSTOMERS = 6000, 300
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Log:
+    """A small log, twenty events a customer."""
+    found = Log(tmp_path_factory.mktemp("log") / "small.jsonl", EVENTS, CUSTOMERS)
+    log.write(found)
+    return found
+
+
+def decided(made: Log, size: int) -> tuple[list[str], dict[str, dict[str, float]]]:
+    """Trigger ids and figures of the engine over so many lines, in chunks."""
+    parts = [Partition(engine(), number) for number in range(log.PARTITIONS)]
+    records: list[list[Record]] = [[] for _ in parts]
+    for each in Kairos("kairos", "").records(made.run(size)):
+        own = records[each.partition]
+        own.append(Record(len(own), each.key, each.value, each.headers or ()))
+    told = []
+    for part, own in zip(parts, records, strict=True):
+        for start in range(0, len(own), 700):
+            decision = part.decide(own[start : start + 700])
+            part.accept(decision)
+            told += [output for output in decision.outputs if output.topic != "out.suppressed"]
+    kinds = [dict(output.headers)["ce_type"].decode().removesuffix(".v1") for output in told]
+    ids = [
+        f"{kind}|{(output.key or b'').decode()}|{orjson.loads(output.value or b'')['episode']['key']}"
+        for kind, output in zip(kinds, told, strict=True)
+    ]
+    return ids, {key.decode(): figures(raw) for part in parts for key, raw in part.dump() if key != LEDGER}
+
+
+@pytest.mark.parametrize("size", [EVENTS, EVENTS * 2 // 3])
+def test_the_pack_says_what_the_reference_says(made: Log, size: int) -> None:
+    """The same triggers, each once, and the same figures of every sampled customer."""
+    ids, states = decided(made, size)
+    wanted = made.reference(size)
+
+    assert sorted(ids) == sorted(wanted.ids)
+    assert {"funds.significant_inflow", "tier.upgraded", "tier.downgraded"} == {ident.partition("|")[0] for ident in ids}
+    assert len(wanted.states) == len(states)
+    for subject, state in wanted.states.items():
+        for name in ("at", *logic.FIGURES):
+            assert isclose(states[subject][name], state[name], rel_tol=1e-9, abs_tol=1e-9), (subject, name)
+
+
+def test_the_pack_of_the_job_has_no_fault() -> None:
+    """Its stories are told by `kairos test`."""
+    assert [fault for fault in loader.lint(PACK) if fault.code not in SOFT] == []
+
+
+def test_a_log_is_the_same_whenever_it_is_made(made: Log, tmp_path: Path) -> None:
+    """Byte for byte; a customer's name stands where it is looked for."""
+    again = made._replace(path=tmp_path / "again.jsonl")
+    log.write(again)
+
+    assert again.path.read_bytes() == made.path.read_bytes()
+    lines = list(made.run(EVENTS))
+    assert len(lines) == EVENTS + log.PARTITIONS**2
+    assert all(line[log.SUBJECT].decode() == orjson.loads(line)["subject"] for line in lines)
+
+
+@pytest.mark.parametrize("keyed", [True, False])
+def test_a_run_ends_in_every_partition_with_a_trigger(made: Log, keyed: bool) -> None:
+    """The last line of each, by customer and by account: whoever has told these has read everything."""
+    contender = next(each for each in ALL if each.keyed is keyed and each.name.startswith("streams"))
+    last = {record.partition: record.value for record in contender.records(made.run(EVENTS))}
+
+    subjects = {value[log.SUBJECT].decode() for value in last.values()}
+    assert len(last) == log.PARTITIONS
+    assert subjects <= set(log.closers())
+    assert {f"tier.upgraded|{subject}|4|-" for subject in log.closers()} <= {
+        ident.rpartition("|")[0] for ident in made.reference(EVENTS).ids
+    }
+
+
+def test_triggers_of_a_part_are_those_of_its_lines(made: Log) -> None:
+    """Two parts are the whole."""
+    assert made.triggers(0, 1000) + made.triggers(1000, EVENTS) == made.triggers(0, EVENTS)
+
+
+def test_a_process_tree_is_counted_whole() -> None:
+    """CPU and memory of a child count with those of its parent."""
+    spin = "import time\nwhile time.process_time() < 0.3: pass\nprint('spun', flush=True)\ntime.sleep(60)"
+    code = f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {spin!r}])"
+    with subprocess.Popen([sys.executable, "-c", code], start_new_session=True, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"spun\n"
+        used, peak, members = watch.cpu(process.pid), watch.peak(process.pid), watch.members(process.pid)
+        os.killpg(process.pid, 9)
+
+    assert used >= 0.25
+    assert len(members) == 2
+    assert peak >= 2 * 4 * 2**20
+
+
+def test_results_are_medians_and_outlive_the_run(tmp_path: Path) -> None:
+    """A file that is added to; a contender that ran after all is not left out."""
+    path = tmp_path / "results.jsonl"
+    results = Results(path)
+    results.skip("quix", "no environment")
+    for seconds in (1.0, 4.0, 2.0):
+        results.figure(Figure("quix", 1100, 1000.0, seconds, seconds / 2, 0.1, 2**20, 7, "d"))
+    for rate, p50 in ((500, 9.0), (250, 3.0)):
+        results.delay(Delays("quix", rate, 10, p50, 2 * p50, 3 * p50))
+
+    (found,) = Results(path).summaries()
+    assert (found.rate, found.spread, found.rounds, found.size) == (500.0, (250.0, 1000.0), 3, 1100)
+    assert (found.cpu_us, found.broker_us, found.triggers) == (1000.0, 100.0, 7)
+    assert found.slow is not None
+    assert found.half is not None
+    assert (found.slow.rate, found.half.rate) == (250, 500)
+    assert Results(path).skipped == {}
+
+
+def test_the_page_says_every_contender_and_what_is_left_out(tmp_path: Path) -> None:
+    """With its figures, as a table."""
+    results = Results(tmp_path / "results.jsonl")
+    results.figure(Figure("kairos", 1100, 1000.0, 2.0, 1.0, 0.1, 3 * 2**20, 7, "abcd"))
+    results.skip("faust", "rocksdict is not installed\nmore")
+
+    text = page.page(page.figures(results, None), results, 50)
+
+    assert "| Kairos, exactly once | 1,100 | 500 | 1000.0 | 3 |  |  |" in text
+    assert "Left out: Faust as documented: rocksdict is not installed\n" in text
+    assert "abcd" in text
+
+
+@pytest.mark.parametrize("kind", list(rules.SAYS))
+def test_packs_of_many_rules_are_silent_but_for_the_default_ones(kind: str) -> None:
+    """So many rules, and the triggers of the default pack alone."""
+    plain, many = rules.pack(0, kind), rules.pack(40, kind)
+    story = growth.Story(8, 20)
+    told = []
+    for pack in (plain, many):
+        partition = Partition(growth.Engine(pack, "live"), 0)
+        decision = partition.decide(list(growth.journaled(story.before + story.after, 0)))
+        told.append({dict(output.headers)["ce_id"] for output in decision.outputs})
+
+    assert len(many.spec.rules) == 40
+    assert told[0] == told[1] != set()
+
+
+def test_growth_is_measured_for_what_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More customers than memory are left out, and it says which."""
+    monkeypatch.setattr(growth, "free", lambda: 300 * growth.NEED)
+    curve, taken = growth.customers(loader.load("retail_bank"), growth.Story(8, 20), [100, 200, 1000], 1)
+
+    assert [point.of for point in curve.points] == [100, 200]
+    assert taken["left_out"] == [1000]
+    assert 0 < taken["row_p50"] <= taken["row_p99"]
+    assert all(point.us > 0 for point in curve.points)
