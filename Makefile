@@ -5,7 +5,6 @@ BROKER := $(PYTHON) deploy/kafka/kafka.py
 SEEDS ?= 1000
 MINUTES ?= 10
 
-.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*\#\#.*/\1/p' $(firstword $(MAKEFILE_LIST)))
 EVENTS ?= 1500000
 CUSTOMERS ?= 100000
 ROUNDS ?= 3
@@ -14,6 +13,7 @@ GROWN ?= 10000,100000,1000000,10000000
 RULES ?= 10,100,500,2000
 
 .DEFAULT_GOAL := help
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*\#\#.*/\1/p' $(firstword $(MAKEFILE_LIST)))
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'

@@ -399,6 +399,14 @@ def journal(records: Iterable[Record]) -> list[Record]:
 
 def run(engine: Engine, records: Sequence[Record], chunk: int = 10**9, restart_every: int = 0) -> Said:
     """Journal records through one partition; restarts it from its state topic after every so many decisions."""
+    outputs, counts, _ = worked_off(engine, records, chunk, restart_every)
+    return said(outputs, counts)
+
+
+def worked_off(
+    engine: Engine, records: Sequence[Record], chunk: int = 10**9, restart_every: int = 0
+) -> tuple[list[Output], Counter[tuple[str, ...]], dict[bytes, bytes | None]]:
+    """The same, with the state topic as it then is."""
     partition, state = Partition(engine, 0), dict[bytes, bytes | None]()
     outputs: list[Output] = []
     counts: Counter[tuple[str, ...]] = Counter()
@@ -415,7 +423,7 @@ def run(engine: Engine, records: Sequence[Record], chunk: int = 10**9, restart_e
         if restart_every and number % restart_every == 0:
             partition = restored(engine, state)
             assert partition.next_offset == done
-    return said(outputs, counts)
+    return outputs, counts, state
 
 
 def restored(engine: Engine, state: dict[bytes, bytes | None]) -> Partition:

@@ -222,17 +222,38 @@ class Partition:
 
     def _tick(self, tick: Tick, room: int) -> int:
         """Wake whoever is due; the room that is left, none when somebody may still be due."""
-        self._clock.advance(tick)
-        for subject in self._alarms.ring(self._clock):
-            customer = self._customer(subject)
-            if advance(self._work, customer, self._clock, self._order) or customer.stale:
-                self._keep(customer)
+        clock, codec = self._clock, self._engine.codec
+        clock.advance(tick)
+        for subject in self._alarms.ring(clock):
+            raw = self._raw(subject)
+            due = NEVER if raw is None else codec.due(raw)
+            if due > clock.latest():
+                self._set(subject, due, RELEASE, clock.latest())
             else:
-                self._arm(customer)
+                self._wake(self._customer(subject))
             room -= 1
             if room <= 0:
                 return 0
         return room
+
+    def _wake(self, customer: Customer) -> None:
+        """Fire what has come; nothing when no deadline that may be heard has, whatever woke the customer.
+
+        An alarm may be a memory of one that has moved since, which a restart forgets: by it alone no row may change.
+        """
+        if customer.stale or self._awaited(customer):
+            advance(self._work, customer, self._clock, self._order)
+            self._keep(customer)
+        else:
+            self._arm(customer)
+
+    def _awaited(self, customer: Customer) -> bool:
+        """Whether a held event may go, or a deadline that is not quiet has passed."""
+        clock, inbox, timed = self._clock, customer.row.inbox, self._plan.timed
+        if inbox and inbox[0].recorded <= clock.of(RELEASE):
+            return True
+        loud = customer.loud()
+        return any(due <= clock.of(sources(timed[place], self._order)) for place, due in loud.items())
 
     def _keep(self, customer: Customer) -> None:
         """The row as it is now, and the alarm for what is due in it."""
@@ -265,5 +286,8 @@ class Partition:
             self._alarms.wait(subject, due, topics)
 
     def _customer(self, subject: str) -> Customer:
-        raw, codec = self._overlay.get(subject) or self._rows.get(subject), self._engine.codec
+        raw, codec = self._raw(subject), self._engine.codec
         return Customer(self._plan, codec, subject, Row() if raw is None else codec.decode(raw))
+
+    def _raw(self, subject: str) -> bytes | None:
+        return self._overlay.get(subject) or self._rows.get(subject)

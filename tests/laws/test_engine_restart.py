@@ -9,14 +9,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.domain.days import DAY
-from stream.domain.events import Record
+from stream.domain.events import Order, Record
 from stream.engine import partition as room
 from stream.engine.clock import EVERY
 from stream.engine.decision import Decision
 from stream.engine.engine import Engine
-from stream.engine.partition import Partition
+from stream.engine.partition import LEDGER, Partition
 from tests import histories as small
-from tests.builders import START, Happening, dormancy, journal, pack, posting, restored, run, ticked, tier
+from tests.builders import (
+    START,
+    Happening,
+    dormancy,
+    instant,
+    journal,
+    journaled,
+    pack,
+    posting,
+    restored,
+    run,
+    ticked,
+    tier,
+    worked_off,
+)
 from tests.histories import histories
 from tests.laws.bank import RETAIL, RICH, sequenced, walled
 
@@ -41,6 +55,37 @@ def test_restart_under_a_live_clock_says_the_same(every: int) -> None:
 
     assert len(want.triggers) > 100
     assert (got.triggers, got.dead, got.counts) == (want.triggers, want.dead, want.counts)
+
+
+@pytest.mark.parametrize("every", [1, 60, 900])
+def test_rows_remember_no_restart_and_no_chunk(every: int) -> None:
+    """What an owner has in memory besides the rows, such as alarms of deadlines that have moved, leaves no mark in them."""
+    records = walled(RETAIL.log[:4000], every)
+
+    got, want = worked_off(RETAIL.engine, records, 150, restart_every=1)[2], worked_off(RETAIL.engine, records)[2]
+
+    assert len(want) > 50
+    assert got == want
+
+
+@pytest.mark.parametrize("restart_every", [0, 1])
+def test_alarm_of_a_deadline_that_has_fallen_quiet_changes_no_row(restart_every: int) -> None:
+    """Near a band at noon, far from it at three: whether the close is remembered as loud or not, nothing is written at it."""
+    engine = Engine(
+        pack({"tier": tier(first="observe", approaching={"within": 0.1, "days": 1})}, {"aum": {"kind": "balances"}})
+    )
+    events = [posting(instant(0, 12), balance=190_000), posting(instant(0, 15), balance=40_000)]
+    heard = [journaled(each.line(), place, each.seen, Order.WALL, "in.txn") for place, each in enumerate(events)]
+    clocks = [instant(0, 13), instant(0, 16), instant(1, 12)]
+    ticks = [ticked(dict.fromkeys(("in.txn", "in.account"), at)) for at in clocks]
+    records = journal([heard[0], ticks[0], heard[1], *ticks[1:]])
+
+    before, after = worked_off(engine, records[:-1], 1, restart_every)[2], worked_off(engine, records, 1, restart_every)[2]
+
+    assert len(before) == 2
+    assert {key: row for key, row in before.items() if key != LEDGER} == {
+        key: row for key, row in after.items() if key != LEDGER
+    }
 
 
 @pytest.mark.parametrize("most", [1, 3])
