@@ -13,6 +13,7 @@ import sys
 import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from typing import NamedTuple
 
 import typer
 from rich.console import Console
@@ -20,7 +21,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from tests.simulation.bugs import BUGS
-from tests.simulation.scenario import Scenario, planned
+from tests.simulation.scenario import LEAST_EVENTS, LEAST_FAULTS, Scenario, planned
 from tests.simulation.trial import Verdict, apart, shrunk, tried, verdicts
 
 PIECE = 50
@@ -31,15 +32,32 @@ SHOWN = 5
 console = Console()
 
 
-def piece(first: int, seeds: int) -> tuple[int, Counter[str], list[Verdict]]:
-    """How many were run, what happened in them, and those that failed."""
+class Piece(NamedTuple):
+    """What some seeds showed.
+
+    Attributes:
+        hits: Least number of faults that happened in one of them.
+        events: Least number of events.
+    """
+
+    seeds: int
+    seen: Counter[str]
+    failed: list[Verdict]
+    hits: int
+    events: int
+
+
+def piece(first: int, seeds: int) -> Piece:
+    """Run these."""
     seen: Counter[str] = Counter()
-    failed = []
+    failed, hits, events = [], [], []
     for verdict in verdicts(range(first, first + seeds)):
         seen.update(verdict.seen.keys())
+        hits.append(verdict.hits)
+        events.append(verdict.scenario.events)
         if verdict.faults:
             failed.append(verdict)
-    return seeds, seen, failed
+    return Piece(seeds, seen, failed, min(hits), min(events))
 
 
 def main(seeds: int = 1000, first: int = 0, seed: int | None = None, bugs: bool = False) -> None:
@@ -52,23 +70,22 @@ def main(seeds: int = 1000, first: int = 0, seed: int | None = None, bugs: bool 
 def many(first: int, seeds: int) -> int:
     """Seeds on all cores."""
     began = time.monotonic()
-    seen: Counter[str] = Counter()
-    failed: list[Verdict] = []
+    done: list[Piece] = []
     with ProcessPoolExecutor(os.cpu_count()) as pool, Progress(console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("seeds", total=seeds)
         pieces = [pool.submit(piece, at, min(PIECE, first + seeds - at)) for at in range(first, first + seeds, PIECE)]
-        for done in as_completed(pieces):
-            run, some, bad = done.result()
-            seen.update(some)
-            failed += bad
-            bar.advance(task, run)
-    console.print(coverage(seen, seeds))
+        for one in as_completed(pieces):
+            done.append(one.result())
+            bar.advance(task, done[-1].seeds)
+    console.print(coverage(sum((each.seen for each in done), Counter()), seeds))
+    failed, hits, events = [v for each in done for v in each.failed], min(p.hits for p in done), min(p.events for p in done)
     for verdict in failed[:SHOWN]:
         tell(verdict)
     if failed:
         console.print(f"failed: {sorted(verdict.scenario.seed for verdict in failed)}", highlight=False)
+    console.print(f"in each seed at least {events} events sent and {hits} faults that happened")
     console.print(f"{seeds} seeds in {time.monotonic() - began:.0f} s, {len(failed)} failed")
-    return 1 if failed else 0
+    return 1 if failed or hits < LEAST_FAULTS or events < LEAST_EVENTS else 0
 
 
 def coverage(seen: Counter[str], seeds: int) -> Table:

@@ -133,6 +133,7 @@ class Coordinator:
 
     Attributes:
         ending: Ends when the markers of the last transaction are written; nothing can begin before.
+        refused: How often a producer of an older epoch was turned away.
     """
 
     def __init__(self, loop: Loop, random: Random) -> None:
@@ -142,12 +143,11 @@ class Coordinator:
         self.last: Transaction | None = None
         self.ending: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self.fencings = 0
+        self.refused = 0
 
     def init(self) -> int:
         """A new epoch: older producers of this id are fenced, what they left open is aborted."""
         if self.open is not None:
-            self.fencings += 1
             self._end(committed=False)
         self.epoch += 1
         self.last = None
@@ -169,6 +169,7 @@ class Coordinator:
 
     def _check(self, epoch: int) -> None:
         if epoch != self.epoch:
+            self.refused += 1
             raise FencedError
 
     def _expire(self, transaction: Transaction) -> None:

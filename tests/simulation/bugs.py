@@ -26,7 +26,9 @@ from stream.shell.kafka.offsets import Offsets
 from stream.shell.kafka.positions import Placement
 from stream.shell.kafka.proofs import BrokerClock, WallClock
 from stream.shell.kafka.sink import CALL, Sink, options
+from stream.shell.kafka.stamping import Router, Stamper
 from stream.shell.kafka.worker import Worker
+from tests.simulation.loop import PROCESS
 
 
 class _Rowless:
@@ -196,6 +198,39 @@ def _timer_fired_by_an_event() -> Any:
     return patch.object(engine.Partition, "_event", _event)
 
 
+def _slice_taken_for_the_whole() -> Any:
+    """A tick that wakes too many counts as done after its first slice."""
+    tick = engine.Partition._tick
+
+    def _tick(self: Any, what: Any, room: int) -> int:
+        return max(1, tick(self, what, room))
+
+    return patch.object(engine.Partition, "_tick", _tick)
+
+
+def _home_by_worker() -> Any:
+    """Where a customer's records go depends on who sends them there."""
+    of = Router.of
+
+    def _of(self: Any, subject: bytes) -> int:
+        return (of(self, subject) + int(PROCESS.get().name[1:])) % self.partitions
+
+    return patch.object(Router, "of", _of)
+
+
+def _bytes_mixed_up() -> Any:
+    """Of records stamped together the last but one goes out with the value of the last."""
+    stamp = Stamper.stamp
+
+    def _stamp(self: Any, records: Any, into: Any) -> None:
+        mixed = list(records)
+        if len(mixed) > 1:
+            mixed[-2] = mixed[-2]._replace(value=mixed[-1].value)
+        stamp(self, mixed, into)
+
+    return patch.object(Stamper, "stamp", _stamp)
+
+
 BUGS: dict[str, Callable[[], Any]] = {
     "state outside the transaction": _state_outside_the_transaction,
     "restored before fencing": _restored_before_fencing,
@@ -210,5 +245,8 @@ BUGS: dict[str, Callable[[], Any]] = {
     "tick by a clock that is ahead": _tick_by_a_clock_ahead,
     "ends sampled at the stable end": _ends_sampled_at_the_stable_end,
     "timer fired by an event": _timer_fired_by_an_event,
+    "slice of a tick taken for the whole": _slice_taken_for_the_whole,
+    "home of a customer by worker": _home_by_worker,
+    "bytes of a batch mixed up": _bytes_mixed_up,
 }
 """By name: each makes a context in which the shipped code has it."""

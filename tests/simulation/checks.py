@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from stream.domain.reasons import Filtered, Outcome
 from stream.engine.engine import SOURCE, TICK
 from stream.engine.partition import LEDGER, Partition
 from stream.shell.kafka.stamping import END, SO_FAR
@@ -25,6 +26,17 @@ from tests.simulation.packs import ENGINES
 CHUNK = 1000
 MARKERS = {END, SO_FAR}
 """What stands in sources of an old log and is not journaled."""
+
+
+MET = {
+    "a record journaled twice": ("filtered", Filtered.DUPLICATE_DELIVERY.value),
+    "an event sent twice": ("filtered", Filtered.DUPLICATE_EVENT.value),
+    "an event after the proof of its time": ("late",),
+    "a deadline fired": ("timer_fired",),
+    "a dead letter": ("outcome", Outcome.DEAD.value),
+    "a trigger": ("trigger",),
+}
+"""What the truth says that the engine met, by the beginning of a count's name; for the coverage."""
 
 
 class Said(NamedTuple):
@@ -110,6 +122,9 @@ def _state_is_the_fold_and_outputs_are_its(run: Run) -> Iterator[str]:
             yield f"partition {number}: rows of {wrong} are not what the journal says"
         if ledger != true.ledger:
             yield f"partition {number}: the ledger is {ledger}, the journal says {true.ledger}"
+        for what, key in MET.items():
+            if any(count and met[: len(key)] == key for met, count in true.counts.items()):
+                run.saw(what)
         read = sum(count for key, count in true.counts.items() if key[0] == "read")
         outcomes = sum(count for key, count in true.counts.items() if key[0] == "outcome")
         if read != outcomes:
@@ -194,6 +209,24 @@ def _every_source_record_is_journaled(run: Run) -> Iterator[str]:
         yield f"missing {sorted(sent - set(journaled))[:3]}, not sent {sorted(set(journaled) - sent)[:3]}"
 
 
+def _what_is_journaled_is_what_was_sent(run: Run) -> Iterator[str]:
+    """The same bytes under the same stamp, and all of a customer in one partition."""
+    recorded, homes = run.scenario.recorded, defaultdict[bytes, set[int]](set)
+    for number, log in enumerate(run.broker.topics[JOURNAL]):
+        for entry in log.history:
+            place = dict(entry.headers).get(SOURCE)
+            if place is None:
+                continue
+            topic, partition, _, offset, stamp, _ = place.decode().split("|")
+            sent = run.broker.log(topic, int(partition)).history[int(offset)]
+            if entry.value != sent.value or (int(stamp) != sent.timestamp and not recorded):
+                yield f"journal partition {number}: {topic}/{partition}@{offset} is not what was sent"
+            if entry.key is not None:
+                homes[entry.key].add(number)
+    if moved := [key for key, numbers in homes.items() if len(numbers) > 1]:
+        yield f"records of {sorted(moved)} in several journal partitions"
+
+
 def _ticks_are_proofs(run: Run) -> Iterator[str]:
     """After a tick of T no record of that source comes that was recorded at or before T: as the broker, or the log, says."""
     if run.backwards:
@@ -219,5 +252,6 @@ CHECKS = (
     _state_is_the_fold_and_outputs_are_its,
     _every_trigger_has_its_id_once,
     _every_source_record_is_journaled,
+    _what_is_journaled_is_what_was_sent,
     _ticks_are_proofs,
 )

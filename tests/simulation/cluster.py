@@ -58,6 +58,7 @@ class Run:
 
     Attributes:
         seen: What happened, by name: the coverage.
+        hits: Number of faults that did happen.
     """
 
     def __init__(self, scenario: Scenario) -> None:
@@ -77,6 +78,7 @@ class Run:
         self.pack = "d"
         self.drop = 0
         self.seen: Counter[str] = Counter({"an old log": 1} if scenario.recorded else ())
+        self.hits = 0
         self.backwards = False
         self.swapped = False
         self.healed = False
@@ -110,6 +112,10 @@ class Run:
             if slot.process is not None:
                 slot.process.end(-9)
         await asyncio.sleep(0.1)
+        if self.group.rebalances > 1:
+            self.saw("rebalance")
+        if any(state.refused for state in self.broker.coordinators.values()):
+            self.saw("write of a zombie refused")
 
     async def _events(self) -> None:
         gap = SECONDS / self.scenario.events
@@ -134,19 +140,25 @@ class Run:
 
     def _start(self, slot: Slot) -> None:
         slot.process = Process(slot.name)
-        slot.network = Network(self.broker, self.group, slot.process)
+        slot.network = Network(self.broker, self.group, slot.process, self.hit)
         plan, engine = self.plan(slot.name if self.scenario.static else None), ENGINES[self.pack]
-        work = functools.partial(spawn, slot.network, plan, functools.partial(Partition, engine), self._drops, self._saw)
+        work = functools.partial(spawn, slot.network, plan, functools.partial(Partition, engine), self._drops, self.saw)
         slot.member = apart(work)
 
     def _drops(self) -> bool:
         if self.drop:
             self.drop -= 1
-            self.seen["a span lost by the framework"] += 1
+            self.hit("a span lost by the framework")
             return True
         return False
 
-    def _saw(self, what: str) -> None:
+    def hit(self, what: str) -> None:
+        """A fault has happened."""
+        self.hits += 1
+        self.saw(what)
+
+    def saw(self, what: str) -> None:
+        """This happened."""
         self.seen[what] += 1
 
     def plan(self, instance: str | None) -> Plan:
@@ -180,7 +192,7 @@ class Run:
             if slot.process is not None:
                 slot.process.paused = False
             if slot.network is not None:
-                slot.network.trouble = Trouble()
+                slot.network.trouble = Trouble(self.hit)
         self.slots[0].wanted = True
         self.drop = 0
 

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 from stream.domain.days import HOUR, MINUTE
 from stream.engine.engine import TICK
 from stream.shell.kafka.topics import JOURNAL, STATE
-from tests.simulation.broker import Log
+from tests.simulation.broker import Entry, Log
 from tests.simulation.scenario import Fault
 
 if TYPE_CHECKING:
-    from tests.simulation.cluster import Run, Slot
+    from tests.simulation.cluster import Run
+
+MOST_WORKERS = 4
 
 
 class Faults:
@@ -21,23 +23,27 @@ class Faults:
         self._run = run
 
     def happen(self, fault: Fault) -> None:
-        """This, now; nothing any more once the run is healed."""
+        """This, as soon as there is a worker that lives; nothing any more once the run is healed."""
         if self._run.healed:
+            return
+        if self._victim(fault) is None:
+            # the supervisor is about to start one
+            self._later(0.2, self.happen, fault)
             return
         getattr(self, f"_{fault.kind}")(fault)
 
     def _saw(self, what: str) -> None:
-        self._run.seen[what] += 1
+        self._run.hit(what)
 
     def _victim(self, fault: Fault) -> Any:
-        """A worker that lives; None when there is none."""
-        alive = [slot for slot in self._run.slots if slot.process is not None and slot.process.runs]
+        """A worker that lives, paused or not; None when there is none."""
+        alive = [slot for slot in self._run.slots if slot.process is not None and slot.process.code is None]
         return alive[int(fault.draw * len(alive))] if alive else None
 
     def _later(self, seconds: float, work: Any, *args: Any) -> None:
         self._run.loop.call_later(seconds, work, *args)
 
-    # Workers
+    # Workers; there is one that lives
 
     def _kill(self, fault: Fault) -> None:
         if (slot := self._victim(fault)) is not None:
@@ -48,28 +54,30 @@ class Faults:
             slot.process.end(-9)
 
     def _kill_open(self, fault: Fault) -> None:
-        if (slot := self._victim(fault)) is not None:
-            slot.network.trouble.kill_open = True
+        self._victim(fault).network.trouble.plan("kill_open")
 
     def _stop(self, fault: Fault) -> None:
-        if (slot := self._victim(fault)) is not None:
-            self._saw("clean stop")
-            slot.member.end()
+        self._saw("clean stop")
+        self._victim(fault).member.end()
 
     def _join(self, fault: Fault) -> None:
         from tests.simulation.cluster import Slot
 
-        if len(self._run.slots) < 4:
-            self._saw("worker joined")
-            self._run.slots.append(Slot(f"w{len(self._run.slots)}"))
+        if len(self._run.slots) == MOST_WORKERS:
+            self._stop(fault)
+            return
+        self._saw("worker joined")
+        self._run.slots.append(Slot(f"w{len(self._run.slots)}"))
 
     def _leave(self, fault: Fault) -> None:
         wanted = [slot for slot in self._run.slots if slot.wanted]
-        if len(wanted) > 1:
-            self._saw("worker left for good")
-            wanted[-1].wanted = False
-            if wanted[-1].member is not None:
-                wanted[-1].member.end()
+        if len(wanted) == 1:
+            self._stop(fault)
+            return
+        self._saw("worker left for good")
+        wanted[-1].wanted = False
+        if wanted[-1].member is not None:
+            wanted[-1].member.end()
 
     def _pause(self, fault: Fault) -> None:
         self._freeze(fault, 0.3 + 2 * fault.draw, "pause")
@@ -78,18 +86,16 @@ class Faults:
         self._freeze(fault, 4.0 + 4 * fault.draw, "zombie: paused beyond the session")
 
     def _freeze(self, fault: Fault, seconds: float, what: str) -> None:
-        slot: Slot | None = self._victim(fault)
-        if slot is not None and slot.process is not None:
-            self._saw(what)
-            slot.process.paused = True
-            self._later(seconds, setattr, slot.process, "paused", False)
+        slot = self._victim(fault)
+        self._saw(what)
+        slot.process.paused = True
+        self._later(seconds, setattr, slot.process, "paused", False)
 
     # The broker as one worker sees it
 
     def _stall(self, fault: Fault) -> None:
-        if (slot := self._victim(fault)) is not None:
-            self._saw("produce stall")
-            slot.network.trouble.stalled = self._run.loop.time() + 0.5 + 3 * fault.draw
+        self._saw("produce stall")
+        self._victim(fault).network.trouble.stalled = self._run.loop.time() + 0.5 + 3 * fault.draw
 
     def _coordinator(self, fault: Fault) -> None:
         """The transaction coordinator is slow, and a worker dies that waits for it: its commit comes after its death."""
@@ -102,23 +108,15 @@ class Faults:
         self._later(0.8, self._kill, fault)
 
     def _refuse(self, fault: Fault) -> None:
-        self._saw("produce error, to be aborted")
         for slot in self._run.slots:
             if slot.network is not None:
-                slot.network.trouble.refuse = 1 + int(3 * fault.draw)
+                slot.network.trouble.plan("refuse", 1 + int(3 * fault.draw))
 
     def _unknown(self, fault: Fault) -> None:
-        if (slot := self._victim(fault)) is not None:
-            self._saw("produce error of unknown outcome")
-            if fault.draw < 0.5:
-                slot.network.trouble.unknown = 1
-            else:
-                slot.network.trouble.unsure = 1
+        self._victim(fault).network.trouble.plan("unknown" if fault.draw < 0.5 else "unsure")
 
     def _slow_commits(self, fault: Fault) -> None:
-        if (slot := self._victim(fault)) is not None:
-            self._saw("commit asked again")
-            slot.network.trouble.slow_commits = 1 + int(3 * fault.draw)
+        self._victim(fault).network.trouble.plan("slow_commits", 1 + int(3 * fault.draw))
 
     def _blind(self, fault: Fault) -> None:
         self._saw("ticks held back")
@@ -158,12 +156,13 @@ class Faults:
 
     def _old_tick(self, fault: Fault) -> None:
         """A zombie writes a tick of a while ago once more."""
-        for log in self._run.broker.topics[JOURNAL]:
-            ticks = [entry for entry in log.history if any(name == TICK for name, _ in entry.headers)]
-            if ticks:
-                self._saw("tick doubled")
-                old = ticks[int(fault.draw * len(ticks))]
-                log.append(old.key, old.value, old.headers)
+        logs = [log for log in self._run.broker.topics[JOURNAL] if any(map(_is_tick, log.history))]
+        if logs:
+            self._saw("tick doubled")
+        for log in logs:
+            ticks = [entry for entry in log.history if _is_tick(entry)]
+            old = ticks[int(fault.draw * len(ticks))]
+            log.append(old.key, old.value, old.headers)
 
     # What the bank sends, and when
 
@@ -200,3 +199,7 @@ class Faults:
         for place, slot in enumerate(run.slots):
             if slot.member is not None:
                 self._later(place * 1.0, slot.member.end)
+
+
+def _is_tick(entry: Entry) -> bool:
+    return any(name == TICK for name, _ in entry.headers)

@@ -71,7 +71,6 @@ class Told(Silent):
 
     def transaction_open(self, partition: int) -> None:
         if self._network.trouble.take("kill_open"):
-            self._seen("killed with its transaction open")
             leave(-9)
 
     def aborted(self, partition: int) -> None:
@@ -170,7 +169,11 @@ class Member:
 
     async def _spans(self, wanted: Mapping[TP, int]) -> list[tuple[TP, Span]]:
         broker, epoch = self._network.broker, self._epoch
-        found = await self._fetches.ask(lambda: {tp: broker.log(*tp).read(at, FETCH) for tp, at in wanted.items()})
+        # the broker answers a fetch when there is something
+        asked = {tp: at for tp, at in wanted.items() if broker.log(*tp).stable > at}
+        if not asked:
+            return []
+        found = await self._fetches.ask(lambda: {tp: broker.log(*tp).read(at, FETCH) for tp, at in asked.items()})
         if epoch != self._epoch or not self._flows:
             return []
         spans = []

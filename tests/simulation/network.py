@@ -14,42 +14,66 @@ SLOWEST = 0.003
 """Seconds one way."""
 
 
+NAMES = {
+    "refuse": "produce error, to be aborted",
+    "unknown": "commit of unknown outcome",
+    "unsure": "journal batch of unknown outcome",
+    "slow_commits": "commit asked again",
+    "kill_open": "killed with its transaction open",
+}
+"""What a planned trouble is called when it strikes."""
+
+
 class Trouble:
     """What is wrong with the cluster just now, as seen by one process; the faults set it.
+
+    Args:
+        hit: Told the name of a planned trouble when it strikes.
 
     Attributes:
         stalled: Until this moment the broker acknowledges no write.
         blind: Until this moment nobody hears what partitions and commits there are, so there are no new ticks.
-        refuse: So many of the next transactional writes fail, to be sent again.
-        unknown: So many of the next commits have an outcome that nobody learns.
-        unsure: The same of the next batches of the journal.
-        slow_commits: So many of the next commits answer that they took too long, done or not.
-        kill_open: End the process when its next transaction is written and not committed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, hit: Callable[[str], None]) -> None:
+        self._hit = hit
         self.stalled = 0.0
         self.blind = 0.0
-        self.refuse = 0
-        self.unknown = 0
-        self.unsure = 0
-        self.slow_commits = 0
-        self.kill_open = False
+        self._left: dict[str, int] = {}
+        self._fresh: set[str] = set()
+
+    def plan(self, what: str, times: int = 1) -> None:
+        """Let this happen to so many of the next operations.
+
+        ``refuse``: transactional writes fail, to be sent again; ``unknown``: nobody learns what became of a commit;
+        ``unsure``: the same of a batch of the journal; ``slow_commits``: a commit takes too long, done or not;
+        ``kill_open``: the process ends with its transaction written and not committed.
+        """
+        self._left[what] = times
+        self._fresh.add(what)
 
     def take(self, what: str) -> bool:
         """Whether this happens now; then once less."""
-        left = getattr(self, what)
-        if left:
-            setattr(self, what, left - 1)
-        return bool(left)
+        left = self._left.get(what, 0)
+        if not left:
+            return False
+        self._left[what] = left - 1
+        if what in self._fresh:
+            self._fresh.discard(what)
+            self._hit(NAMES[what])
+        return True
+
+
+def _nobody(_: str) -> None:
+    """Hears nothing."""
 
 
 class Network:
-    """One process's way to the broker."""
+    """One process's way to the broker; ``hit`` is told what strikes it."""
 
-    def __init__(self, broker: Broker, group: Group, process: Process) -> None:
+    def __init__(self, broker: Broker, group: Group, process: Process, hit: Callable[[str], None] = _nobody) -> None:
         self.broker, self.group, self.process = broker, group, process
-        self.trouble = Trouble()
+        self.trouble = Trouble(hit)
 
     def connection(self) -> Connection:
         """A new connection: its requests arrive in order."""

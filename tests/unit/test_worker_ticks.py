@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import cast
 
 import pytest
@@ -45,6 +46,49 @@ class Seconds:
     def steady(self) -> float:
         self.now += 1.0
         return self.now
+
+
+class GrowingLog:
+    """An old log that gets a second partition, and goes on in the first, while a worker is between its questions."""
+
+    def __init__(self) -> None:
+        self._asked = 0
+
+    def _grown(self) -> bool:
+        self._asked += 1
+        return self._asked > 1
+
+    async def partitions(self, topics: list[str]) -> list[TP]:
+        return [TP("in.app", number) for number in range(2 if self._grown() else 1)]
+
+    async def ends(self, tps: Iterable[TP]) -> ByPartition:
+        return {"in.app": {tp.partition: 5 for tp in tps}}
+
+    async def committed(self) -> dict[str, dict[int, Committed]]:
+        return {"in.app": {0: Committed(5, "r=2000" if self._grown() else "r=1000")}}
+
+    async def begins(self, tps: Iterable[TP]) -> ByPartition:
+        return {"in.app": {tp.partition: 0 for tp in tps}}
+
+
+def test_a_partition_made_between_two_questions_holds_an_old_log_back() -> None:
+    """Its first record may have been recorded at 1500: the commits that say 2000 are of a time when it was there."""
+    plan, times = replace(PLAN, sources=(replace(SOURCE, order=Order.RECORDED),)), list[int]()
+
+    async def run() -> None:
+        world = Seconds()
+        ticks = Ticks(
+            cast(World, world), plan, cast(Offsets, GrowingLog()), BrokerClock(), lambda: True,
+            lambda tick: times.extend(tick.clock.values()),
+        )  # fmt: skip
+        running = asyncio.ensure_future(ticks.run())
+        while world.now < 20:
+            await asyncio.sleep(0)
+        running.cancel()
+
+    asyncio.run(run())
+
+    assert max(times, default=0) <= 1000
 
 
 async def _times(wrong: range, until: float) -> list[int]:
