@@ -28,7 +28,7 @@ def say(line: str) -> None:
 
 
 @app.command()
-def soak(minutes: float = 10.0, clock: Clock = Clock.WALL, short: bool = False, json: Path | None = None) -> None:
+def soak(minutes: float = 10.0, clock: Clock = Clock.RECORDED, short: bool = False, json: Path | None = None) -> None:
     """By either clock: an old log (recorded) holds each event in its row until its time is proven, which costs twice."""
     with tempfile.TemporaryDirectory(prefix="kairos-pressure-") as where:
         outcome = press(SHORT if short else full(minutes, clock), Path(where), say)

@@ -11,7 +11,7 @@ import urllib.request
 from collections import defaultdict
 from contextlib import suppress
 from pathlib import Path
-from statistics import linear_regression
+from statistics import linear_regression, median
 from typing import NamedTuple
 
 import msgspec
@@ -124,7 +124,7 @@ class Seen(NamedTuple):
         rss_start, rss_most, rss_end: MiB.
         growth: MiB of RSS a minute, over the second half.
         state: MiB of encoded rows at the end.
-        lag_most, lag_end, buffered_most: Records.
+        lag_usual, lag_most, lag_end, buffered_most: Records; the usual lag is the median of the second half.
         loop_p99, loop_most: How late the event loop woke up, seconds: upper bounds of buckets.
     """
 
@@ -135,6 +135,7 @@ class Seen(NamedTuple):
     rss_end: float
     growth: float
     state: float
+    lag_usual: int
     lag_most: int
     lag_end: int
     buffered_most: int
@@ -158,6 +159,7 @@ def seen(looks: list[Look]) -> Seen:
         rss_end=round(last.rss / MIB),
         growth=round(slope * 60 / MIB, 2),
         state=round(last.state / MIB, 1),
+        lag_usual=round(median(one.lag for one in half)),
         lag_most=max(one.lag for one in looks),
         lag_end=last.lag,
         buffered_most=max(one.buffered for one in looks),

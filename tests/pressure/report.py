@@ -12,10 +12,22 @@ from tests.pressure.run import Outcome
 
 def show(console: Console, outcome: Outcome) -> None:
     """Print it."""
-    columns = ("stretch", "s", "sent/s", "done/s", "lag most", "lag end", "held most", "MiB most", "MiB end", "MiB/min")
+    columns = (
+        "stretch",
+        "s",
+        "sent/s",
+        "done/s",
+        "lag usual",
+        "lag most",
+        "lag end",
+        "held most",
+        "MiB most",
+        "MiB end",
+        "MiB/min",
+    )
     table = Table(*columns, "loop p99", "rebalances", title="one worker under pressure")
     for name, seen in outcome.stretches.items():
-        cells = (seen.seconds, outcome.pace[name], seen.rate, seen.lag_most, seen.lag_end, seen.buffered_most)
+        cells = (seen.seconds, outcome.pace[name], seen.rate, seen.lag_usual, seen.lag_most, seen.lag_end, seen.buffered_most)
         memory = (seen.rss_most, seen.rss_end, seen.growth, seen.loop_p99, seen.rebalances)
         table.add_row(name, *(f"{cell:,}" for cell in (*cells, *memory)))
     console.print(table)

@@ -31,10 +31,6 @@ TURN = 0.1
 """Seconds of computing after which other partitions, ticks and acknowledgements get their turn."""
 LEAST = 50
 """Records of a chunk that may always be computed together."""
-FIRST, ENOUGH = 1000, 100_000
-"""Records decided together at first, until commits are known to be quick, and when they are."""
-PATIENCE = 6
-"""A commit should take no more than this part of what the broker grants a transaction."""
 TAKEN = (KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH)
 """What the broker answers to an owner that is none any more."""
 RAISE = "kairos rows shows the largest, raise KAIROS_MAX_ROW_BYTES and max.message.bytes of the state topic to go on"
@@ -71,7 +67,6 @@ class JournalPartition:
         self.applied = partition.next_offset
         self.decided = 0
         self._cost = 0.0
-        self._most = FIRST
         self._task: asyncio.Task[None] | None = None
 
     def begin(self, inbox: Inbox, work: Callable[[JournalPartition, list[Any]], Any]) -> None:
@@ -91,21 +86,13 @@ class JournalPartition:
             await asyncio.sleep(rest(self._world.steady() - began, len(inbox), chunk))
 
     def turn(self, most: int) -> int:
-        """How many records to decide together, by what a record has cost lately, and by what commits have taken."""
-        fitting = min(most, self._most)
-        return fitting if not self._cost else max(min(LEAST, most), min(fitting, int(TURN / self._cost)))
+        """How many records to compute together, by what a record has cost lately."""
+        return most if not self._cost else max(min(LEAST, most), min(most, int(TURN / self._cost)))
 
-    def spent(self, records: int, seconds: float, committing: float, patience: float) -> None:
-        """Computing these records took so long, and so long committing them, which should take no more than `patience`.
-
-        Over a slow line a transaction of many records would not end before the broker aborts it, however often.
-        """
+    def spent(self, records: int, seconds: float) -> None:
+        """Computing these records took so long."""
         if records:
             self._cost += 0.2 * (seconds / records - self._cost) if self._cost else seconds / records
-        if committing > patience:
-            self._most = max(LEAST, min(records, self._most) // 2)
-        elif committing < patience / 4:
-            self._most = min(2 * self._most, ENOUGH)
 
     async def end(self) -> None:
         """Return when the chunk in flight is committed; the rest is abandoned."""
@@ -237,7 +224,7 @@ class Decide:
         one.partition.accept(decision)
         one.applied = one.partition.next_offset
         one.decided += 1
-        one.spent(len(covered), computed, seconds, self._plan.transaction_timeout / PATIENCE)
+        one.spent(len(covered), computed)
         oldest = min((record.timestamp for record in covered), default=None)
         self._telemetry.decided(one.number, len(covered), decision.counts, computed)
         self._telemetry.committed(one.number, seconds, oldest, len(decision.outputs))
