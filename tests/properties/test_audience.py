@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from hypothesis import given
@@ -14,7 +13,7 @@ from stream.engine.filters import Condition, questions
 from stream.packs import loader
 from stream.packs.spec import Where
 from stream.simulator import Bank
-from stream.wire.envelope import PARTS
+from stream.wire.envelope import PARTS, RAW
 from stream.wire.inputs.common import BankTxCode, Counterparty, Paid
 from stream.wire.inputs.txn import EntryPosted
 from stream.wire.registry import REGISTRY
@@ -86,7 +85,7 @@ def test_default_pack_asks_for_few_values() -> None:
     audiences = bind(loader.load("retail_bank")).audiences
     for line in Bank(60, 40, seed=5).events():
         seen = PARTS.decode(line)
-        kind = json.loads(seen["type"]).removesuffix(".v1")
+        kind = RAW.decode(seen["type"]).removesuffix(".v1")
         if kind in audiences:
             audiences[kind].of(REGISTRY[kind].decoder.decode(seen["data"]))
 
