@@ -13,16 +13,14 @@ from stream.domain.events import Reject
 from stream.domain.reasons import RejectCode
 
 
-class Envelope(msgspec.Struct, gc=False):
-    """A structured event, when all is in order."""
+class Envelope(msgspec.Struct, kw_only=True, gc=False):
+    """A structured event, when all is in order; its `type` says what `data` it has (see `stream.wire.ways`)."""
 
     specversion: str
     id: str
     source: str
-    type: str
     subject: str
     time: str
-    data: msgspec.Raw
     sequence: str = ""
     kairosorigin: str | None = None
 
@@ -40,7 +38,6 @@ class Attributes(NamedTuple):
     origin: bytes | str | None
 
 
-ENVELOPE = msgspec.json.Decoder(Envelope)
 RAW: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 PARTS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _READ = ("specversion", "id", "source", "type", "subject", "time", "sequence")

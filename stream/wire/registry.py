@@ -32,7 +32,6 @@ class Entry(NamedTuple):
         decoder: Reads the payload's JSON bytes.
         money: Names of the fields that are amounts, each with whether it may be negative.
         dates, instants: Names of the fields of that kind; like money, for the checks a decoder cannot make.
-        checked: Whether it has any of these.
         booked: Name of the field that says which date the event belongs to; empty when that is the date of its time.
         known: All fields, nested, for leaving out the others.
     """
@@ -45,7 +44,6 @@ class Entry(NamedTuple):
     money: tuple[tuple[str, bool], ...]
     dates: tuple[str, ...]
     instants: tuple[str, ...]
-    checked: bool
     booked: str
     known: Known
 
@@ -162,17 +160,15 @@ def _amounts(struct: type[Payload]) -> tuple[tuple[str, bool], ...]:
 
 
 def _entry(name: str, struct: type[Payload], topic: str) -> Entry:
-    amounts, dates, instants = _amounts(struct), _of_kind(struct, date), _of_kind(struct, datetime)
     return Entry(
         name=name,
         struct=struct,
         topic=topic,
         supported=name not in _UNSUPPORTED,
         decoder=msgspec.json.Decoder(struct),
-        money=amounts,
-        dates=dates,
-        instants=instants,
-        checked=bool(amounts or dates or instants),
+        money=_amounts(struct),
+        dates=_of_kind(struct, date),
+        instants=_of_kind(struct, datetime),
         booked=next((name for name in ("booking_date", "business_date") if name in struct.__struct_fields__), ""),
         known=known(struct),
     )

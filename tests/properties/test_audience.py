@@ -13,7 +13,7 @@ from stream.engine.filters import Condition, questions
 from stream.packs import loader
 from stream.packs.spec import Where
 from stream.simulator import Bank
-from stream.wire.envelope import ENVELOPE
+from stream.wire.envelope import PARTS, RAW
 from stream.wire.inputs.common import BankTxCode, Counterparty, Paid
 from stream.wire.inputs.txn import EntryPosted
 from stream.wire.registry import REGISTRY
@@ -84,9 +84,9 @@ def test_default_pack_asks_for_few_values() -> None:
     """A simulated bank's events have few answers: what is remembered stays small, and free text is not asked for."""
     audiences = bind(loader.load("retail_bank")).audiences
     for line in Bank(60, 40, seed=5).events():
-        seen = ENVELOPE.decode(line)
-        kind = seen.type.removesuffix(".v1")
+        seen = PARTS.decode(line)
+        kind = RAW.decode(seen["type"]).removesuffix(".v1")
         if kind in audiences:
-            audiences[kind].of(REGISTRY[kind].decoder.decode(seen.data))
+            audiences[kind].of(REGISTRY[kind].decoder.decode(seen["data"]))
 
     assert 0 < max(len(audience) for audience in audiences.values()) < 200

@@ -107,6 +107,17 @@ def test_other_types_are_unknown(name: str) -> None:
     assert (reject.code, topic_of(name, "com.example")) == (RejectCode.UNKNOWN_TYPE, None)
 
 
+def test_attributes_may_stand_in_any_order_and_twice() -> None:
+    """The type may come after the data that it is about; of two the last counts, as in any JSON object."""
+    sound = Decoder().from_json(line(), WHERE)
+    backwards = json.dumps(dict(reversed(POSTED.items()))).encode()
+    other = json.dumps(EXAMPLES["app.screen.viewed"]["examples"][0]["event"]).encode()
+    last = other[:-1] + b"," + line()[1:]
+
+    assert isinstance(sound, Event)
+    assert [Decoder().from_json(each, WHERE) for each in (backwards, last)] == [sound, sound]
+
+
 def test_unknown_fields_are_left_out_and_counted_wherever_they_are() -> None:
     """An unknown object counts once; the known rest is as if they had not been there."""
     data = POSTED["data"]
