@@ -13,9 +13,9 @@ from stream.packs import loader
 from stream.packs.spec import Pack, PackSpec
 
 SAYS: Final = {
-    "other": "rules that listen to other event types",
-    "own": "rules that listen to the same event type, each with a condition of its own that these events do not meet",
-    "same": "rules that all listen to every credit",
+    "other": "rules on other event types",
+    "own": "rules on the same event type whose conditions do not hold",
+    "same": "rules that hear every credit",
 }
 """Kind of pack to what it measures."""
 FAR = "1000000000.00"

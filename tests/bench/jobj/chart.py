@@ -59,7 +59,7 @@ def growth(curves: list[dict[str, Any]], path: Path) -> None:
     for curve in curves:
         panel = panels[0] if curve["name"] == "customers" else panels[1]
         points = curve["points"]
-        says = f"{curve['name']}: exponent {curve['slope']:.3f}"
+        says = f"{curve['what']}: exponent {curve['slope']:.3f}"
         panel.plot([point["of"] for point in points], [point["us"] for point in points], marker="o", label=says)
     for panel, title in zip(panels, ("customers", "rules in the pack"), strict=True):
         panel.set_xscale("log")
