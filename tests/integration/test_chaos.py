@@ -10,7 +10,7 @@ from tests.chaos.run import SHORT, chaos
 
 
 @pytest.mark.kafka
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_fleet_that_is_killed_with_its_broker_loses_and_doubles_nothing(broker: str, tmp_path: Path) -> None:
     """4 kills, half of them with a transaction open, the broker killed, bad input, a transactional producer upstream; and
     the reference consumers beside it, killed more often, have acted once on what was due, also the one that reads what is
