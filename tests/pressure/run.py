@@ -20,6 +20,7 @@ from tests.rig.oracle import Verdict
 
 FIRST, FACTOR, STEP = 3_000.0, 1.2, 15.0
 """The ramp: the first rate, how much more each step asks for, how many seconds it lasts."""
+LEAST = 100.0
 BEHIND = 2.5
 """Seconds of input that may wait at a sustained rate: one is usual, with positions committed twice a second."""
 MARGIN = 0.95
@@ -118,20 +119,26 @@ def press(form: Form, where: Path, say: Callable[[str], None]) -> Outcome:
 
 
 def soak(form: Form, stand: Stand) -> float:
-    """The highest rate that lasts; and it lasts."""
-    highest, rate = 0.0, FIRST
+    """The highest rate that lasts, as a ramp finds it; and it lasts."""
     stand.stretch("warming up", FIRST / 2, STEP)
-    while True:
-        found = stand.stretch(f"ramp {rate:.0f}", rate, STEP)
-        pace = stand.pace.pop(f"ramp {rate:.0f}")
-        del stand.stretches[f"ramp {rate:.0f}"]
-        if found.lag_end > BEHIND * rate or pace < 0.9 * rate:
-            break
-        highest, rate = rate, rate * FACTOR
-    stand.drained(most=500)
+    highest = FIRST
+    while not lasts(stand, highest):
+        highest /= 2
+        assert highest > LEAST, "no rate lasts"
+    while lasts(stand, highest * FACTOR):
+        highest *= FACTOR
     stand.stretch("soak", MARGIN * highest, form.soak)
     stand.drained(most=500)
     return highest
+
+
+def lasts(stand: Stand, rate: float) -> bool:
+    """Whether a worker keeps up with so many lines a second for a step."""
+    name = f"ramp {rate:.0f}"
+    found = stand.stretch(name, rate, STEP)
+    del stand.stretches[name]
+    stand.drained(most=500)
+    return found.lag_end <= BEHIND * rate and stand.pace.pop(name) >= 0.9 * rate
 
 
 def bursts(form: Form, stand: Stand, usual: float) -> None:
