@@ -31,7 +31,7 @@ class Record(NamedTuple):
 
 def create(brokers: str, names: Iterable[str], partitions: int = log.PARTITIONS, **configs: str) -> None:
     """Make topics; those that are there stay."""
-    admin = AdminClient({"bootstrap.servers": brokers})
+    admin = AdminClient({"bootstrap.servers": brokers, "log_level": 3})
     for future in admin.create_topics([NewTopic(name, partitions, 1, config=configs) for name in names]).values():
         try:
             future.result()
@@ -42,7 +42,7 @@ def create(brokers: str, names: Iterable[str], partitions: int = log.PARTITIONS,
 
 def forget(brokers: str, prefix: str) -> None:
     """Delete all topics of a run, so that the disk does not fill."""
-    admin = AdminClient({"bootstrap.servers": brokers})
+    admin = AdminClient({"bootstrap.servers": brokers, "log_level": 3})
     names = [name for name in admin.list_topics(timeout=30).topics if prefix in name and not name.startswith("__")]
     if names:
         for future in admin.delete_topics(names, operation_timeout=60).values():
