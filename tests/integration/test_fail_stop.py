@@ -124,10 +124,27 @@ def source_position(settings: Settings) -> int:
 
 @contextmanager
 def refusing(settings: Settings, topic: str) -> Iterator[None]:
-    """The broker takes no batch of this topic, however small."""
-    limit(settings, topic, 50)
-    yield
-    limit(settings, topic, 2 * 1024 * 1024)
+    """The broker takes no batch of this topic, however small.
+
+    It learns of settings in their order, a moment after it has acknowledged them: another topic shows when.
+    """
+    for size, taken in ((50, False), (2 * 1024 * 1024, True)):
+        for each in (topic, "out.suppressed"):
+            limit(settings, each, size)
+        until = time.monotonic() + GUARD
+        while takes(settings, "out.suppressed") != taken:
+            assert time.monotonic() < until
+        if not taken:
+            yield
+
+
+def takes(settings: Settings, topic: str) -> bool:
+    """Whether the broker takes a record of this topic."""
+    faults: list[object] = []
+    producer = Producer({"bootstrap.servers": settings.brokers, "on_delivery": lambda fault, _: faults.append(fault)})
+    producer.produce(settings.topic(topic), b"x", partition=0)
+    assert producer.flush(30) == 0
+    return faults[0] is None
 
 
 def limit(settings: Settings, topic: str, size: int) -> None:

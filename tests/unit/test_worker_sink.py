@@ -183,6 +183,29 @@ def test_a_client_that_slips_is_understood(seen: list[str], monkeypatch: pytest.
     assert caught.value.args[0].fatal()
 
 
+@pytest.mark.parametrize(("again", "end"), [(FATAL, KafkaException), (None, SystemError)], ids=["fenced", "nobody knows"])
+def test_a_client_that_slips_and_forgets_why_is_asked(
+    seen: list[str], monkeypatch: pytest.MonkeyPatch, again: KafkaError | None, end: type[Exception]
+) -> None:
+    """Seen under load when it was fenced: nothing is behind the SystemError. Either way this owner ends."""
+    sink, fake = scripted(seen, None)
+
+    def slip(_: float) -> int:
+        raise SystemError("returned a result with an exception set")
+
+    def abort(_: float) -> None:
+        if again is not None:
+            raise KafkaException(again)
+
+    monkeypatch.setattr(fake, "flush", slip)
+    monkeypatch.setattr(fake, "abort_transaction", abort)
+    with pytest.raises(end):
+        sink.commit(Deciding())
+
+    assert sink.last is None
+    assert "commit" not in fake.calls
+
+
 @pytest.mark.parametrize("answer", [FATAL, UNKNOWN], ids=["fenced", "unknown outcome"])
 def test_anything_else_is_the_end(seen: list[str], answer: KafkaError) -> None:
     sink, fake = scripted(seen, answer)

@@ -134,6 +134,8 @@ class Sink:
                     raise KafkaException(behind) from error
                 if isinstance(behind, KafkaException):
                     raise behind from error
+            # the reason may be lost on the way: a client that has failed for good says so again
+            self._producer.abort_transaction(CALL)
             raise
 
     def _produce(self, topic: str, key: bytes | None, value: bytes | None, headers: Any, on_delivery: Any) -> None:
