@@ -37,7 +37,7 @@ class Look(NamedTuple):
         rss: Bytes.
         lag: Records at the broker that are not done, source topics and journal.
         buffered: Fetched records that wait, ingest and decide together.
-        processed: Records applied, whatever became of them.
+        processed: Records applied for the first time, whatever became of them.
         rebalances: Assignments received so far.
     """
 
@@ -66,7 +66,8 @@ def look(page: str, at: float) -> Look:
         int(sums["process_resident_memory_bytes"]),
         int(sums[LAG]),
         int(sums[BUFFERED]),
-        int(sums["kairos_events_consumed_total"]),
+        # after a kill what was journaled twice is read twice, and filtered
+        int(sums["kairos_events_consumed_total"] - sums["kairos_events_filtered_total"]),
         int(sums["kairos_rebalances_total"]),
         int(sums["kairos_transactions_aborted_total"]),
         int(sums["kairos_state_bytes"]),
