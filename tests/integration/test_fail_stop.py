@@ -183,7 +183,7 @@ def test_a_failed_send_to_the_journal_moves_no_source_position(fleet: Faulty) ->
 def test_a_failed_send_of_a_decision_commits_none_of_it(fleet: Faulty, topic: str) -> None:
     with refusing(fleet.settings, topic):
         write(fleet.settings, AFTER)
-        ends(fleet, "a background task failed", stage="decide-0")
+        ends(fleet, "the broker refused a record as too large", partition=0)
 
     nothing_committed(fleet)
     goes_on(fleet)

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
-from tests.chaos.broker import Broker
 
 from stream.shell.settings import Settings
 from tests.integration import worker_trial as trial
+from tests.rig.broker import Broker
 
 TRANSACTIONS, EACH = 300, 2
 STALL = 1.0

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.chaos.broker import Broker
 
 from stream.shell.kafka import topics
 from stream.shell.kafka.app import GRACE
@@ -19,6 +18,7 @@ from stream.shell.settings import Settings
 from stream.simulator import Bank
 from tests.builders import START
 from tests.integration import cluster
+from tests.rig.broker import Broker
 
 STATED = 30.0
 """Seconds from SIGTERM to SIGKILL that operators are told to give (docs/sre.md)."""

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from tests.chaos.oracle import journal_replay
 
 from stream.engine.partition import LEDGER
 from stream.shell import reports
@@ -25,6 +24,7 @@ from stream.shell.settings import Settings
 from tests.integration import cluster, worker_held
 from tests.integration import test_outage as outage
 from tests.integration import worker_trial as trial
+from tests.rig.oracle import journal_replay
 
 WAIT = 15_000
 """ms after a credit at which the pack fires: later than a restart takes, and not much."""

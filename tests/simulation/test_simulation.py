@@ -44,7 +44,7 @@ def test_whatever_dies_what_is_committed_is_what_the_journal_says(
         assert verdict.scenario.events >= LEAST_EVENTS
         assert verdict.faults == [], f"seed {verdict.scenario.seed}; least: {described(shrunk(verdict.scenario))}"
     record_property("simulated", dict(seen))
-    assert seen.keys() == EXPECTED
+    assert seen.keys() >= EXPECTED
 
 
 @pytest.mark.parametrize("kept", KEPT, ids=lambda kept: f"seed-{kept.scenario.seed}")
