@@ -61,7 +61,7 @@ class Speaker:
     def suppressed(self, subject: str, made: Candidate, verdicts: tuple[Verdict, ...]) -> tuple[Envelope, bytes]:
         """Envelope and data of what did not become a trigger."""
         parts = self._parts(subject, made, verdicts)
-        ident = suppressed_id(made.id, subject, made.rule, made.signal.at, _cause(made))
+        ident = suppressed_id(made.id, subject, made.rule, made.signal.at, made.signal.origins)
         reasons = _reasons(verdicts)
         data = outputs.Suppressed(trigger_type=made.proposal.type, trigger_id=made.id, reasons=reasons, **parts)
         return self._envelope(ident, outputs.SUPPRESSED, subject, made, parts), payload(data)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
@@ -49,14 +49,15 @@ def trigger_id(kind: str, subject: str, episode_key: str) -> str:
     return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:32]}"
 
 
-def suppressed_id(trigger: str, subject: str, rule: str, at: int, cause: str) -> str:
-    """The id of a suppression: a trigger may be proposed again later, by another rule, or by another record of one instant.
+def suppressed_id(trigger: str, subject: str, rule: str, at: int, causes: Iterable[str]) -> str:
+    """The id of a suppression: a trigger may be proposed again later, by another rule, or by other records of one instant.
 
     Args:
         at: Instant of the candidate, UTC ms.
-        cause: Where the record came from that completed it.
+        causes: Where the records came from that led to it, the one that completed it last. All count: one record may complete
+            what two of one instant began.
     """
-    return trigger_id(SUPPRESSED, subject, f"{trigger}\x1f{rule}\x1f{at}\x1f{cause}")
+    return trigger_id(SUPPRESSED, subject, "\x1f".join((trigger, rule, str(at), *causes)))
 
 
 def details_value(value: said.Value, ccy: str) -> Figure:

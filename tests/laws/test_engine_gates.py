@@ -9,7 +9,7 @@ import pytest
 
 from stream.domain.days import DAY
 from stream.engine.engine import Engine
-from tests.builders import Happening, arrears, journal, opt_out, pack, posting, run
+from tests.builders import Happening, arrears, journal, opt_out, pack, posting, run, worked_off
 from tests.histories import sequenced
 
 SOLD = {"mechanism": "sequence", "first": [{"on": "card.issued"}], "then": [{"on": "txn.entry.posted"}], "within": "30d"}
@@ -63,3 +63,13 @@ def test_cooldown_and_expiry_end_what_would_repeat_or_come_too_late() -> None:
     ]
 
     assert _reasons(_pushed(cooldown="5d", expires="3d"), events) == [["COOLDOWN"], ["EXPIRED"]]
+
+
+def test_two_that_one_record_completes_are_suppressed_under_an_id_each() -> None:
+    """For a trigger the second repeats the episode of the first; but each was proposed: none may hide behind the other."""
+    firsts = [_card(0), Happening("card.issued", 0, {"card_kind": "CREDIT"}, id="K-credit")]
+    events = [*firsts, opt_out(DAY), posting(2 * DAY, id="P")]
+    outputs, _, _ = worked_off(_pushed(), journal(sequenced(events)))
+
+    assert [output.topic for output in outputs] == ["out.suppressed"] * 2
+    assert len({dict(output.headers)["ce_id"] for output in outputs}) == 2

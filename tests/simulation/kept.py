@@ -38,4 +38,8 @@ KEPT = (
             faults=(Fault("blind", 3.7, 0, 0.6), Fault("grow", 5.0, 0, 0.9)),
         ),
     ),
+    Kept(
+        "two salaries of one instant, completed by one outflow while contact was refused, were suppressed under one id",
+        Scenario(2264, 212, static=True, workers=1, faults=(Fault("late", 8.865463914377678, 7, 0.29534307442126007),)),
+    ),
 )  # fmt: skip
