@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -19,8 +18,7 @@ from tests.rig import load
 from tests.rig.broker import Broker
 from tests.rig.oracle import Verdict, judge
 
-BANK = (3_000, 400)
-"""Customers and days."""
+BANK = load.Log(customers=3_000, days=400)
 SESSION = 6.0
 STOPPED = 1.5 * SESSION
 """Seconds that a zombie is stopped."""
@@ -103,7 +101,7 @@ def _suffer(
     fleet.shared()
     ear = Arrivals(settings)
     ear.start()
-    bank = load.Load(settings, load.lines(*BANK), form.rate, form.events)
+    bank = load.Load(settings, BANK.lines(), form.rate, form.events)
     bank.start()
     began = time.monotonic()
     faults = Faults(settings, fleet, broker, say)
@@ -121,7 +119,7 @@ def _suffer(
     ear.over.set()
     ear.join()
     say("judging")
-    verdict, told = judge(settings, islice(load.lines(*BANK), bank.count))
+    verdict, told = judge(settings, BANK, bank.count)
     acted = {name: acts(one, told) for name, one in campaigns.items()}
     pauses = longest(faults.happened, ear)
     wrong = faulty(form, verdict, faults.happened, bank, settings.transaction_timeout, pauses)

@@ -73,7 +73,7 @@ class Form(NamedTuple):
 def full(minutes: float, clock: Clock) -> Form:
     """What `make soak` does."""
     slow = Slow(rate=2e6, latency=0.05, pulses=(3.0, 4.0, 5.0), between=6.0)
-    return Form((60_000, 300), minutes * 60, None, 4, 6.0, slow, stands=25.0, most=768.0, clock=clock)
+    return Form((10_000, 1_500), minutes * 60, None, 4, 6.0, slow, stands=25.0, most=768.0, clock=clock)
 
 
 SHORT = Form((2_000, 300), 0.0, 300.0, 1, 12.0, Slow(5e5, 0.02, (3.0,), 4.0), stands=0.0, most=400.0, clock=Clock.RECORDED)

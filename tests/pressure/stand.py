@@ -11,7 +11,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import date
-from itertools import islice
 from pathlib import Path
 from typing import Self
 
@@ -52,7 +51,8 @@ class Stand:
     """
 
     def __init__(self, where: Path, say: Callable[[str], None], bank: tuple[int, int], clock: Clock) -> None:
-        self._where, self.say, self._of, self._clock = where, say, bank, clock
+        self._where, self.say, self._clock = where, say, clock
+        self._log = load.Log(*bank, LONGEST, START)
         self.proxy = Proxy(lambda: self.broker.behind_proxy)
         self.stretches: dict[str, Seen] = {}
         self.pace: dict[str, float] = {}
@@ -71,7 +71,7 @@ class Stand:
         )
         topics.create(self.settings, load.PARTITIONS)
         self.workers = cluster.Workers(self.settings, self._where)
-        self.bank = load.Load(self.settings, load.lines(*self._of, LONGEST, START), IDLE)
+        self.bank = load.Load(self.settings, self._log.lines(), IDLE)
         self.bank.start()
         return self
 
@@ -106,7 +106,8 @@ class Stand:
         found = self.stretches[name] = seen(self.probe.since(start))
         self.say(
             f"{name}: {self.pace[name]:,.0f} sent a second for {lasted:.0f} s, {found.rate:,.0f} applied, "
-            f"lag {found.lag_end:,} (most {found.lag_most:,}), buffered {found.buffered_most:,}, RSS {found.rss_end:.0f} MiB"
+            f"lag {found.lag_usual:,} (most {found.lag_most:,}), buffered {found.buffered_most:,}, "
+            f"RSS {found.rss_end:.0f} MiB ({found.growth:+} a minute), rebalances {found.rebalances}"
         )
         return found
 
@@ -143,5 +144,4 @@ class Stand:
         assert codes == {WORKER: 0}, f"expected an end in order, got {codes}\n{self.workers.logs()}"
         self.probe.over.set()
         self.say("judging")
-        sent = islice(load.lines(*self._of, LONGEST, START), self.bank.count)
-        return judge(self.settings, sent if recorded else None)[0]
+        return judge(self.settings, self._log if recorded else None, self.bank.count)[0]

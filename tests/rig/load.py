@@ -9,7 +9,8 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import date
-from typing import Any
+from itertools import islice
+from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaException, Producer
 
@@ -38,15 +39,24 @@ DEBT = 1.0
 Queued = tuple[str, bytes | None, bytes | None, int, Any]
 
 
-def lines(customers: int, days: int, longest: int = LONGEST, start: date = FIRST_DAY) -> Iterator[Recorded]:
+class Log(NamedTuple):
     """A bank's log of three sources with bad lines, in recorded order; the same lines every time.
 
-    Args:
+    Attributes:
         longest: Bytes of data that an oversize line exceeds: the deployment's `max_event_bytes`.
         start: First day.
     """
-    bank = Bank(customers, days, seed=11, start=start)
-    return recorded(Numbered(NAME, number, line) for number, line in enumerate(_lines(bank, longest), 1))
+
+    customers: int
+    days: int
+    longest: int = LONGEST
+    start: date = FIRST_DAY
+
+    def lines(self, most: int | None = None) -> Iterator[Recorded]:
+        """All lines, or the first so many."""
+        bank = Bank(self.customers, self.days, seed=11, start=self.start)
+        found = recorded(Numbered(NAME, number, line) for number, line in enumerate(_lines(bank, self.longest), 1))
+        return islice(found, most)
 
 
 def _lines(bank: Bank, longest: int) -> Iterator[bytes]:

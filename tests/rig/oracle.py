@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from tempfile import TemporaryFile
 from typing import NamedTuple
 
@@ -14,11 +16,12 @@ from stream.packs import loader
 from stream.shell import reports
 from stream.shell.kafka import record as records
 from stream.shell.kafka.topics import DEAD, JOURNAL, STATE, TRIGGERS
-from stream.shell.logfile import Numbered, Recorded
+from stream.shell.logfile import Numbered
 from stream.shell.replay import Collected, Replay
 from stream.shell.settings import Settings
 from tests.integration import cluster
 from tests.integration import worker_trial as trial
+from tests.rig.load import Log
 
 
 class Verdict(NamedTuple):
@@ -50,18 +53,23 @@ class Verdict(NamedTuple):
         return not any(self[:8])
 
 
-def judge(settings: Settings, sent: Iterable[Recorded] | None) -> tuple[Verdict, list[Output]]:
+def judge(settings: Settings, log: Log | None, sent: int) -> tuple[Verdict, list[Output]]:
     """All of it, when the fleet has ended in order; and what the engine says of the journal.
 
     Args:
-        sent: What the bank sent, in recorded order; None by the wall clock, where a log says nothing of time.
+        log: What the bank sent from; None by the wall clock, where a log says nothing of time.
+        sent: Lines of it.
     """
-    got, replay, sink = cluster.said(settings), *journal_replay(settings)
+    # the two replays side by side: each takes minutes for millions of lines
+    with ProcessPoolExecutor(1, get_context("spawn")) as aside:
+        told = aside.submit(_log_ids, settings, log, sent) if log else None
+        got, replay, sink = cluster.said(settings), *journal_replay(settings)
+        log_ids = told.result() if told else None
     want = sink.outputs
     lost, spurious = _difference(want, got), _difference(got, want)
     ids = Counter(_ids(got))
     met = {dict(m.headers() or ())["ce_id"] for topic in TRIGGERS for m in trial.read(settings, topic, "read_uncommitted")}
-    true_ids = set(ids if sent is None else _ids(log_replay(settings, sent)))
+    true_ids = set(ids) if log_ids is None else log_ids
     rows = _rows(settings)
     true_rows = {key: value for partition in replay.partitions for key, value in partition.dump()}
     verdict = Verdict(
@@ -90,11 +98,11 @@ def journal_replay(settings: Settings) -> tuple[Replay, Collected]:
     return replay, sink
 
 
-def log_replay(settings: Settings, sent: Iterable[Recorded]) -> list[Output]:
-    """The engine over what the bank sent."""
+def _log_ids(settings: Settings, log: Log, sent: int) -> set[bytes]:
+    """The ids of all triggers that the engine says of what the bank sent."""
     sink = Collected()
-    Replay(engine(settings), sink).run(sent)
-    return sink.outputs
+    Replay(engine(settings), sink).run(log.lines(sent))
+    return set(_ids(sink.outputs))
 
 
 def engine(settings: Settings) -> Engine:
