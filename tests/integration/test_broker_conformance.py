@@ -31,6 +31,8 @@ from tests.simulation.network import Network
 
 OUT, STATE = "out.trigger.tier", "state"
 CALL = 20.0
+TOO_LARGE = Random(1).randbytes(1_500_000)
+"""The client takes it, the broker does not; compression makes it no smaller."""
 
 
 class Stage(Protocol):
@@ -258,6 +260,26 @@ def test_a_transaction_over_two_topics_is_there_as_a_whole(stage: Stage) -> None
         return offset, (await look(world, plan))[0], (await look(world, plan, topic=STATE))[0]
 
     assert stage.play(scene) == (0, [b"out"], [b"row"])
+
+
+def test_a_commit_of_records_that_failed_is_refused_and_can_only_be_aborted(stage: Stage) -> None:
+    """Also when nobody asked for reports: what the sink's first attempt relies on."""
+
+    async def scene(world: World, plan: Plan) -> Any:
+        def attempt() -> Any:
+            made = producer(world, plan)
+            made.begin_transaction()
+            write(made, plan, b"small", TOO_LARGE)
+            with pytest.raises(KafkaException) as caught:
+                made.commit_transaction(CALL)
+            made.abort_transaction(CALL)
+            return caught.value.args[0]
+
+        error = await world.blocking(attempt)
+        await settled(world, plan)
+        return error.txn_requires_abort(), error.fatal(), (await look(world, plan))[0]
+
+    assert stage.play(scene) == (True, False, [])
 
 
 def test_an_empty_commit_leaves_nothing(stage: Stage) -> None:

@@ -89,7 +89,7 @@ def ends(fleet: Faulty, event: str, **fields: Any) -> dict[str, Any]:
     lines = fleet.critical()
     assert len(lines) == 1, fleet.logs()
     [line] = lines
-    assert (line["event"], line["exit_code"]) == (event, EXIT_CODE)
+    assert (line["event"], line["exit_code"]) == (event, EXIT_CODE), fleet.logs()
     assert fields.items() <= line.items()
     return line
 

@@ -21,8 +21,8 @@ from rich.progress import Progress
 from rich.table import Table
 
 from tests.simulation.bugs import BUGS
-from tests.simulation.scenario import LEAST_EVENTS, LEAST_FAULTS, Scenario, planned
-from tests.simulation.trial import Verdict, apart, shrunk, tried, verdicts
+from tests.simulation.scenario import LEAST_EVENTS, LEAST_FAULTS, Scenario
+from tests.simulation.trial import Verdict, apart, shrunk, sown, verdicts
 
 PIECE = 50
 """Seeds that a process takes at a time."""
@@ -114,7 +114,7 @@ def described(scenario: Scenario) -> str:
 def one(seed: int) -> int:
     """One seed, told at length."""
     with apart(loud=True):
-        verdict = tried(planned(seed))
+        verdict = sown(seed)
     console.print(described(verdict.scenario), dict(verdict.seen))
     for fault in verdict.faults:
         console.print(fault, style="red", highlight=False)

@@ -21,8 +21,12 @@ from tests.simulation.network import Connection, Network
 
 FENCED = KafkaError(KafkaError._FENCED, "another producer has this transactional id", True, False, False)
 FAILED = KafkaError(KafkaError._MSG_TIMED_OUT, "not delivered", False, False, True)
+LARGE = KafkaError(KafkaError.MSG_SIZE_TOO_LARGE, "too large", False, False, False)
 ABORTABLE = KafkaError(KafkaError.INVALID_TXN_STATE, "to be aborted", False, False, True)
+INCOMPLETE = KafkaError(KafkaError._INCONSISTENT, "records failed", False, False, True)
 SLOW = KafkaError(KafkaError._TIMED_OUT, "no answer yet", False, True, False)
+TAKEN = 1_048_588
+"""Bytes of the largest batch that a broker takes unless its topic says otherwise."""
 BATCH = 4
 """Records of a batch: few, so that several are on the way at once."""
 STEP = 0.5
@@ -51,6 +55,7 @@ class Transactional:
         self._waiting: dict[Log, list[tuple[tuple[Any, ...], Callable[..., None]]]] = {}
         self._fatal = False
         self._committing = False
+        self._failed = False
 
     def list_topics(self, timeout: float) -> None:
         """Metadata, of which nothing is used."""
@@ -66,6 +71,7 @@ class Transactional:
         self._living()
         self._waiting = {}
         self._committing = False
+        self._failed = False
 
     def produce(
         self,
@@ -80,7 +86,9 @@ class Transactional:
         log = self._network.broker.log(topic, partition)
         self._waiting.setdefault(log, []).append(((key, value, list(headers or ())), on_delivery or _nobody))
 
-    def produce_batch(self, topic: str, rows: list[dict[str, Any]], partition: int, on_delivery: Callable[..., None]) -> int:
+    def produce_batch(
+        self, topic: str, rows: list[dict[str, Any]], partition: int, on_delivery: Callable[..., None] | None = None
+    ) -> int:
         """Queue records with callbacks of their own, or the common one."""
         for row in rows:
             self.produce(topic, row["value"], row["key"], partition, (), row.get("callback", on_delivery))
@@ -95,11 +103,13 @@ class Transactional:
             node = self._nodes.setdefault(log, self._network.connection())
             for first in range(0, len(queued), BATCH):
                 batch = queued[first : first + BATCH]
-                if trouble.take("refuse"):
-                    for _, report in batch:
-                        report(FAILED, Written(-1001))
-                    return 0
                 records = [record for record, _ in batch]
+                large = any(len(value or b"") > TAKEN for _, value, _ in records)
+                if large or trouble.take("refuse"):
+                    self._failed = True
+                    for _, report in batch:
+                        report(LARGE if large else FAILED, Written(-1001))
+                    return 0
                 ask = node.ask(lambda log=log, records=records: self._write(log, records), acknowledged=True)  # type: ignore[misc]
                 for offset, (_, report) in zip(self._wait(ask), batch, strict=True):
                     report(None, Written(offset))
@@ -109,6 +119,8 @@ class Transactional:
         """Commit. Asked again after it took too long, it goes on with the same commit."""
         self._living()
         trouble = self._network.trouble
+        if self._failed:
+            raise KafkaException(INCOMPLETE)
         if trouble.take("unknown"):
             self._wait(self._main.ask(lambda: self._state.end(self._epoch, True), coordinator=True))
             raise KafkaException(KafkaError(KafkaError._STATE, "who knows", False, False, False))

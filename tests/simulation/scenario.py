@@ -85,7 +85,19 @@ def planned(seed: int) -> Scenario:
     random = Random(f"plan {seed}")
     kinds = random.choices(tuple(WEIGHTS), tuple(WEIGHTS.values()), k=random.randint(LEAST_FAULTS, MOST_FAULTS))
     kinds += random.choices(tuple(SURE), tuple(SURE.values()), k=sum(kind in UNSURE for kind in kinds[:LEAST_FAULTS]))
-    faults = [Fault(kind, random.uniform(1.5, SECONDS - QUIET), random.randrange(40), random.random()) for kind in kinds]
+    faults = [_fault(kind, random) for kind in kinds]
     events = LEAST_EVENTS + random.randrange(40)
     static, workers, recorded = random.random() < 0.5, random.choice((1, 2, 2, 3)), random.random() < RECORDED
     return Scenario(seed, events, static, workers, tuple(sorted(faults, key=lambda fault: fault.at)), recorded)
+
+
+def fuller(scenario: Scenario) -> Scenario:
+    """The scenario with one more fault, for one of which too few struck."""
+    random = Random(f"more {scenario.seed} {len(scenario.faults)}")
+    [kind] = random.choices(tuple(SURE), tuple(SURE.values()))
+    faults = sorted((*scenario.faults, _fault(kind, random)), key=lambda fault: fault.at)
+    return scenario._replace(faults=tuple(faults))
+
+
+def _fault(kind: str, random: Random) -> Fault:
+    return Fault(kind, random.uniform(1.5, SECONDS - QUIET), random.randrange(40), random.random())

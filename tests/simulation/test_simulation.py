@@ -10,11 +10,12 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.simulation import trial
 from tests.simulation.__main__ import WITHIN, described
 from tests.simulation.bugs import BUGS
 from tests.simulation.kept import KEPT, Kept
 from tests.simulation.scenario import LEAST_EVENTS, LEAST_FAULTS, planned
-from tests.simulation.trial import apart, shrunk, tried, verdicts
+from tests.simulation.trial import apart, shrunk, sown, tried, verdicts
 
 SEEDS = 1000
 PIECE = 100
@@ -71,6 +72,18 @@ def test_a_seed_is_the_same_run_each_time() -> None:
         first, second = tried(planned(5), "failed batch skipped"), tried(planned(5), "failed batch skipped")
 
     assert first == second
+
+
+def test_a_seed_whose_faults_strike_too_seldom_gets_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run in which hardly anything goes wrong shows hardly anything."""
+    few = planned(5)._replace(faults=planned(5).faults[:2])
+    monkeypatch.setattr(trial, "planned", lambda _: few)
+    with apart():
+        verdict = sown(5)
+
+    assert verdict.hits >= LEAST_FAULTS
+    assert set(verdict.scenario.faults) > set(few.faults)
+    assert verdict.faults == []
 
 
 def test_a_failure_is_shrunk_to_what_it_needs() -> None:
