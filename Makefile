@@ -32,6 +32,7 @@ demo: .venv/ready ## simulate a bank, replay its log, show triggers with their r
 test: .venv/ready ## everything CI runs: style, types, contracts, laws, scenarios; Kafka and real data where they can be had
 	$(MAKE) --no-print-directory lint types
 	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m tests.bench.guard
 
 simulate: .venv/ready ## the delivery under seeded faults: make simulate SEEDS=20000; coverage, planted bugs
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS)
@@ -57,6 +58,9 @@ types: .venv/ready ## strict types
 
 bench: .venv/ready ## speed of the engine in replay, as ratios within one run
 	$(BIN)/python -m tests.bench.engine
+
+guard: .venv/ready ## what an event costs the engine by stage, in bytecodes, against what was recorded (half a minute)
+	$(BIN)/python -m tests.bench.guard
 
 compiled: build/compiled/ready ## the core as machine code in build/compiled, from the same sources (needs a C compiler)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
+from collections.abc import Callable
 
 import orjson
 from rich.console import Console
@@ -26,11 +27,17 @@ class Nowhere:
         """Forget."""
 
 
+def replaying(pack_name: str, lines: list[bytes]) -> Callable[[], None]:
+    """A replay that only needs to be started."""
+    driver = Replay(Engine(loader.load(pack_name), "replay"), Nowhere())
+    return lambda: driver.run(recorded(Numbered("log.jsonl", number, line) for number, line in enumerate(lines, 1)))
+
+
 def replay_seconds(pack_name: str, lines: list[bytes]) -> float:
     """CPU seconds of one replay."""
-    driver = Replay(Engine(loader.load(pack_name), "replay"), Nowhere())
+    run = replaying(pack_name, lines)
     began = time.process_time()
-    driver.run(recorded(Numbered("log.jsonl", number, line) for number, line in enumerate(lines, 1)))
+    run()
     return time.process_time() - began
 
 

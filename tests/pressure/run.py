@@ -23,6 +23,8 @@ FIRST, FACTOR, STEP = 3_000.0, 1.2, 15.0
 LEAST = 100.0
 BEHIND = 2.5
 """Seconds of input that may wait at a sustained rate: one is usual, with positions committed twice a second."""
+KEPT = 0.97
+"""Share of what is sent that must be applied meanwhile: a backlog of a step that still looks small grows for minutes."""
 MARGIN = 0.95
 """Of the highest rate that the ramp sustained, for the soak: minutes are longer than a step."""
 TEN = 10.0
@@ -138,7 +140,8 @@ def lasts(stand: Stand, rate: float) -> bool:
     found = stand.stretch(name, rate, STEP)
     del stand.stretches[name]
     stand.drained(most=500)
-    return found.lag_end <= BEHIND * rate and stand.pace.pop(name) >= 0.9 * rate
+    sent = stand.pace.pop(name)
+    return found.lag_end <= BEHIND * rate and sent >= 0.9 * rate and found.rate >= KEPT * sent
 
 
 def bursts(form: Form, stand: Stand, usual: float) -> None:
