@@ -41,7 +41,7 @@ simulate: .venv/ready ## the delivery under seeded faults: make simulate SEEDS=2
 chaos: .venv/ready ## a fleet on a broker of its own: 21 kills, restarts, bounces, zombies; exact or exit code 1 (15 min)
 	$(BIN)/python -m tests.chaos --json chaos.json
 
-soak: .venv/ready ## one worker at its highest rate, bursts, a slow broker: make soak MINUTES=10 (25 min); exact and bounded, or exit code 1
+soak: .venv/ready ## one worker at its highest rate, bursts, a slow broker: make soak MINUTES=10 (30 to 50 min); exact and bounded, or exit code 1
 	$(BIN)/python -m tests.pressure soak --minutes $(MINUTES) --json soak.json
 
 poison: .venv/ready ## bad input at 1 % and at 100 %, the breaker, all of it sent back (5 min); exact, or exit code 1
