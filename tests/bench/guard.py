@@ -1,4 +1,4 @@
-"""What an event costs the engine, in bytecodes by stage, against what was recorded: the same figures on every machine.
+"""What an event costs the engine, in bytecodes by stage, against what was recorded: exact, whatever else the machine does.
 
     python -m tests.bench.guard             print every change of more than a tenth, with its stage
     python -m tests.bench.guard --record    keep today's figures

@@ -263,7 +263,7 @@ def test_a_transaction_over_two_topics_is_there_as_a_whole(stage: Stage) -> None
 
 
 def test_a_commit_of_records_that_failed_is_refused_and_can_only_be_aborted(stage: Stage) -> None:
-    """Also when nobody asked for reports: what the sink's first attempt relies on."""
+    """Also when nobody asked for reports: no decision is committed in part."""
 
     async def scene(world: World, plan: Plan) -> Any:
         def attempt() -> Any:

@@ -86,9 +86,7 @@ class Transactional:
         log = self._network.broker.log(topic, partition)
         self._waiting.setdefault(log, []).append(((key, value, list(headers or ())), on_delivery or _nobody))
 
-    def produce_batch(
-        self, topic: str, rows: list[dict[str, Any]], partition: int, on_delivery: Callable[..., None] | None = None
-    ) -> int:
+    def produce_batch(self, topic: str, rows: list[dict[str, Any]], partition: int, on_delivery: Callable[..., None]) -> int:
         """Queue records with callbacks of their own, or the common one."""
         for row in rows:
             self.produce(topic, row["value"], row["key"], partition, (), row.get("callback", on_delivery))

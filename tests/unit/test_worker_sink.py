@@ -60,8 +60,7 @@ class FakeProducer:
         if self.full:
             raise BufferError("queue full")
         self.calls.append((topic, key, value))
-        if on_delivery is not None:
-            on_delivery(None, Written())
+        on_delivery(None, Written())
 
     def produce_batch(self, topic: str, rows: list[dict[str, Any]], **_: Any) -> int:
         if self.trouble:
