@@ -38,6 +38,7 @@ ARREARS = "credit.arrears.changed"
 class Plan(NamedTuple):
     """Everything the engine needs of a pack, indexed by event type so that an event touches what listens to it.
 
+    `timed` are the rules that wait, `hushed` those of them that can tell whether their deadlines will pass in silence.
     `mark` tells rows of this plan from those of another pack or version, whose deadlines may be others.
     """
 
@@ -50,6 +51,7 @@ class Plan(NamedTuple):
     features: dict[str, Feature]
     rules: tuple[Bound, ...]
     timed: tuple[Bound, ...]
+    hushed: tuple[Bound, ...]
     audiences: dict[str, Audience]
     handled: frozenset[str]
     balances: tuple[str, ...]
@@ -81,6 +83,7 @@ def bind(pack: Pack) -> Plan:
         features=features,
         rules=rules,
         timed=timed,
+        hushed=tuple(rule for rule in timed if rule.quiet is not None),
         audiences={kind: Audience(taps.get(kind, ()), hearing.get(kind, ())) for kind in handled},
         handled=handled,
         ladders=tuple(rule.slot for rule in rules if isinstance(rule.mechanism, Ladder)),

@@ -77,9 +77,10 @@ class Customer:
 
     def glance(self, slot: str) -> Any:
         """The state in a slot, only to be read; None while it is empty."""
-        state = self._states.get(slot)
-        if state is None and slot in self.row.slots:
-            state = self._states[slot] = self._codec.state(self.row, slot)
+        states = self._states
+        if slot in states:
+            return states[slot]
+        state = states[slot] = self._codec.state(self.row, slot)
         return state
 
     def gates(self) -> Ledger:
@@ -132,12 +133,11 @@ class Customer:
     def loud(self) -> dict[int, int]:
         """The `deadlines` that may bring a signal, or let a fact go that waits for them."""
         deadlines, deferred = self.deadlines, self.row.deferred
-        for rule in self.plan.timed:
-            quiet = rule.quiet
-            if quiet is None or rule.place not in deadlines or rule.name in deferred:
-                continue
-            if quiet(self.glance(rule.slot), self):
-                deadlines = {place: due for place, due in deadlines.items() if place != rule.place}
+        for rule in self.plan.hushed:
+            place, quiet = rule.place, rule.quiet
+            if place in deadlines and rule.name not in deferred and quiet is not None and quiet(self.glance(rule.slot), self):
+                deadlines = {**deadlines}
+                del deadlines[place]
         return deadlines
 
     def prune(self) -> None:

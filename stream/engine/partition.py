@@ -6,6 +6,7 @@ not accepted may be made durable again, but must not be computed again: alarms h
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
@@ -13,7 +14,7 @@ import msgspec
 from stream import __version__
 from stream.domain.days import NEVER
 from stream.domain.errors import StateError
-from stream.domain.events import Event, JournalRecord, Order, Reject, Tick
+from stream.domain.events import Coordinates, Event, JournalRecord, Order, Reject, Tick
 from stream.domain.reasons import Filtered, Outcome
 from stream.engine.clock import RELEASE, Alarms, Clock
 from stream.engine.customer import Customer
@@ -31,7 +32,9 @@ REMEDY = "give the pack another name or start anew under another topic_prefix an
 MOST_BYTES = 262_144
 """A row longer than this is counted, long before the broker would refuse it."""
 
-Told = dict[str, list[tuple[int, Event, int]]]
+_SEQUENCED = Order.SEQUENCED
+
+Told = defaultdict[str, list[tuple[int, Event, int]]]
 """By customer: place in the chunk, event, and the recorded time that was complete before it. All are of one order."""
 
 
@@ -125,7 +128,7 @@ class Partition:
         """The consequences of records already read; a tick that wakes too many is left to be applied again."""
         self._work = work = self._engine.work()
         self._overlay = {}
-        told: Told = {}
+        told: Told = defaultdict(list)
         consumed, room = 0, SLICE
         for entry in entries:
             work.place = consumed
@@ -134,10 +137,11 @@ class Partition:
                 room = self._tick(entry.item, room)
                 if room <= 0:
                     break
-            elif self._fresh(entry):
+            else:
                 self._admit(work, entry, told)
             consumed += 1
-            self.next_offset = entry.record.offset + 1
+        if consumed:
+            self.next_offset = entries[consumed - 1].record.offset + 1
         self._tell(work, told)
         rows: list[tuple[bytes, bytes | None]] = [(subject.encode(), raw) for subject, raw in self._overlay.items()]
         return Decision(consumed, work.outputs, [*rows, (LEDGER, self._ledger())], work.counts)
@@ -153,31 +157,36 @@ class Partition:
                 self._rows[key.decode()] = value
         self._overlay = {}
 
-    def _fresh(self, entry: Entry) -> bool:
+    def _fresh(self, where: Coordinates | None, source: str) -> bool:
         """Whether these source coordinates come for the first time."""
-        self._work.counts["read", entry.where.topic if entry.where is not None else ""] += 1
-        if entry.where is None or entry.where.order is Order.SEQUENCED:
+        if where is None or where.order is _SEQUENCED:
             return True
-        if entry.where.offset <= self._high.get(entry.source, -1):
+        offset = where.offset
+        if offset <= self._high.get(source, -1):
             self._work.counts["outcome", Outcome.FILTERED.value] += 1
             self._work.counts["filtered", Filtered.DUPLICATE_DELIVERY.value] += 1
             return False
-        self._high[entry.source] = entry.where.offset
+        self._high[source] = offset
         return True
 
     def _admit(self, work: Work, entry: Entry, told: Told) -> None:
-        item, where = entry.item, entry.where
+        """An event is put aside for its customer; anything else is a dead letter."""
+        record, item, where, source = entry
+        topic = "" if where is None else where.topic
+        work.counts["read", topic] += 1
+        if not self._fresh(where, source):
+            return
         if where is not None:
-            if where.order is not self._order:
+            order = where.order
+            if order is not self._order:
                 # what is told together stands in one order, and whoever waits may now wait for other sources
                 self._tell(work, told)
                 self._alarms.gather()
-                self._order = where.order
-            if where.order is Order.SEQUENCED and where.recorded - 1 > self._clock.floor:
+                self._order = order
+            if order is _SEQUENCED and where.recorded - 1 > self._clock.floor:
                 self._clock.floor = where.recorded - 1
-        topic = "" if where is None else where.topic
         if isinstance(item, Reject):
-            work.bury(entry.record, item, where)
+            work.bury(record, item, where)
             self._dead[topic] = self._dead.get(topic, 0) + 1
             return
         if self._dead:
@@ -186,7 +195,7 @@ class Partition:
             if item.unknown:
                 work.counts["unknown_fields", item.type] += item.unknown
             if item.type in self._plan.handled:
-                told.setdefault(item.subject, []).append((work.place, item, self._clock.floor))
+                told[item.subject].append((work.place, item, self._clock.floor))
             else:
                 work.counts["outcome", Outcome.UNHANDLED.value] += 1
                 work.counts["unhandled", item.type] += 1
@@ -214,8 +223,8 @@ class Partition:
         else:
             clock = self._clock
         # who would have woken to no purpose was left asleep: first what has passed quietly meanwhile
-        if customer.due <= clock.latest() and advance(work, customer, clock, self._order):
-            customer.next_due()
+        if customer.due <= clock.latest():
+            advance(work, customer, clock, self._order)
         take(work, customer, event)
 
     # --- time

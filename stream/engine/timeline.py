@@ -48,8 +48,8 @@ def advance(work: Work, customer: Customer, clock: Clock, order: Order) -> bool:
 
     An event recorded at the very instant a deadline counts as passed still comes before it.
     """
-    release, timed, moved = clock.of(RELEASE), work.plan.timed, False
-    while True:
+    release, latest, timed, moved = clock.of(RELEASE), clock.latest(), work.plan.timed, False
+    while customer.next_due() <= latest:
         inbox = customer.row.inbox
         head = inbox[0].recorded if inbox and inbox[0].recorded <= release else NEVER
         chosen, due = None, head
@@ -64,8 +64,10 @@ def advance(work: Work, customer: Customer, clock: Clock, order: Order) -> bool:
         elif head < NEVER:
             take(work, customer, _released(inbox.pop(0), customer.subject))
         else:
-            return moved
+            # it has come for some source, but not for those it waits for
+            break
         moved = True
+    return moved
 
 
 def sources(rule: Bound, order: Order) -> tuple[str, ...]:

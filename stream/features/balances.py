@@ -68,12 +68,18 @@ def as_of(state: Balances, day: int) -> int:
     for account in state.accounts.values():
         if account.ended and day >= account.ended:
             continue
-        if _one_pot(account):
-            entry = _of_pot(account, day)
-            if entry is not None:
-                total += entry.minor
-        else:
+        if not _one_pot(account):
             total += sum([entry.minor for entry in _merged(account, day)])
+            continue
+        movement = closing = None
+        for series in account.posted.values():
+            movement = _latest(series, day)
+        for series in account.closed.values():
+            closing = _latest(series, day)
+        if closing is None or (movement is not None and movement.day > closing.day):
+            closing = movement
+        if closing is not None:
+            total += closing.minor
     return total
 
 
@@ -134,25 +140,15 @@ def _one_pot(account: Account) -> bool:
         return True
     if len(posted) != 1 or len(closed) != 1:
         return False
-    (one,), (other,) = posted, closed
-    return not one or not other or one == other
-
-
-def _of_pot(account: Account, day: int) -> Entry | None:
-    """The entry that counts of an account of one product."""
-    movement = closing = None
-    for series in account.posted.values():
-        movement = _latest(series, day)
-    for series in account.closed.values():
-        closing = _latest(series, day)
-    return closing if movement is None or (closing is not None and movement.day <= closing.day) else movement
+    return "" in posted or "" in closed or posted.keys() == closed.keys()
 
 
 def _latest(series: list[Entry] | None, day: int) -> Entry | None:
     if not series:
         return None
-    if series[-1].day <= day:
-        return series[-1]
+    last = series[-1]
+    if last.day <= day:
+        return last
     place = bisect_right(series, day, key=_DAY)
     return series[place - 1] if place else None
 

@@ -24,6 +24,7 @@ FAILED = KafkaError(KafkaError._MSG_TIMED_OUT, "not delivered", False, False, Tr
 LARGE = KafkaError(KafkaError.MSG_SIZE_TOO_LARGE, "too large", False, False, False)
 ABORTABLE = KafkaError(KafkaError.INVALID_TXN_STATE, "to be aborted", False, False, True)
 INCOMPLETE = KafkaError(KafkaError._INCONSISTENT, "records failed", False, False, True)
+OVERSIZE = KafkaError(KafkaError.MSG_SIZE_TOO_LARGE, "a record failed as too large", False, False, True)
 SLOW = KafkaError(KafkaError._TIMED_OUT, "no answer yet", False, True, False)
 TAKEN = 1_048_588
 """Bytes of the largest batch that a broker takes unless its topic says otherwise."""
@@ -55,7 +56,7 @@ class Transactional:
         self._waiting: dict[Log, list[tuple[tuple[Any, ...], Callable[..., None]]]] = {}
         self._fatal = False
         self._committing = False
-        self._failed = False
+        self._failed: KafkaError | None = None
 
     def list_topics(self, timeout: float) -> None:
         """Metadata, of which nothing is used."""
@@ -71,7 +72,7 @@ class Transactional:
         self._living()
         self._waiting = {}
         self._committing = False
-        self._failed = False
+        self._failed = None
 
     def produce(
         self,
@@ -86,7 +87,9 @@ class Transactional:
         log = self._network.broker.log(topic, partition)
         self._waiting.setdefault(log, []).append(((key, value, list(headers or ())), on_delivery or _nobody))
 
-    def produce_batch(self, topic: str, rows: list[dict[str, Any]], partition: int, on_delivery: Callable[..., None]) -> int:
+    def produce_batch(
+        self, topic: str, rows: list[dict[str, Any]], partition: int, on_delivery: Callable[..., None] | None
+    ) -> int:
         """Queue records with callbacks of their own, or the common one."""
         for row in rows:
             self.produce(topic, row["value"], row["key"], partition, (), row.get("callback", on_delivery))
@@ -104,7 +107,7 @@ class Transactional:
                 records = [record for record, _ in batch]
                 large = any(len(value or b"") > TAKEN for _, value, _ in records)
                 if large or trouble.take("refuse"):
-                    self._failed = True
+                    self._failed = OVERSIZE if large else INCOMPLETE
                     for _, report in batch:
                         report(LARGE if large else FAILED, Written(-1001))
                     return 0
@@ -117,8 +120,8 @@ class Transactional:
         """Commit. Asked again after it took too long, it goes on with the same commit."""
         self._living()
         trouble = self._network.trouble
-        if self._failed:
-            raise KafkaException(INCOMPLETE)
+        if self._failed is not None:
+            raise KafkaException(self._failed)
         if trouble.take("unknown"):
             self._wait(self._main.ask(lambda: self._state.end(self._epoch, True), coordinator=True))
             raise KafkaException(KafkaError(KafkaError._STATE, "who knows", False, False, False))

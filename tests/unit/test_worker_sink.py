@@ -17,6 +17,7 @@ from stream.shell.kafka.sink import Sink
 ABORTABLE = KafkaError(KafkaError.CONCURRENT_TRANSACTIONS, "try again", False, False, True)
 RETRIABLE = KafkaError(KafkaError._TIMED_OUT, "slow", False, True, False)
 FATAL = KafkaError(KafkaError._FENCED, "another owner", True, False, False)
+OVERSIZE = KafkaError(KafkaError.MSG_SIZE_TOO_LARGE, "a record was refused", False, False, True)
 FULL = KafkaError(KafkaError._QUEUE_FULL, "wait", False, False, False)
 UNKNOWN = KafkaError(KafkaError._STATE, "what now", False, False, False)
 
@@ -50,7 +51,7 @@ class FakeProducer:
     def __init__(self, options: dict[str, Any], **_: Any) -> None:
         self.calls = []
         self.trouble: list[Any] = []
-        self.full = 0
+        self.full = self.reported = 0
         self.options = options
 
     def begin_transaction(self) -> None:
@@ -60,9 +61,11 @@ class FakeProducer:
         if self.full:
             raise BufferError("queue full")
         self.calls.append((topic, key, value))
-        on_delivery(None, Written())
+        if on_delivery is not None:
+            self.reported += 1
+            on_delivery(None, Written())
 
-    def produce_batch(self, topic: str, rows: list[dict[str, Any]], **_: Any) -> int:
+    def produce_batch(self, topic: str, rows: list[dict[str, Any]], on_delivery: Any, **_: Any) -> int:
         if self.trouble:
             trouble = self.trouble.pop()
             rows[0]["_error"] = trouble
@@ -72,6 +75,7 @@ class FakeProducer:
                 row["_error"] = FULL
             return 0
         self.calls += [(topic, row["key"], row["value"]) for row in rows]
+        self.reported += len(rows) if on_delivery is not None else 0
         return len(rows)
 
     def poll(self, _: float) -> None:
@@ -123,6 +127,26 @@ def test_an_aborted_transaction_is_sent_again_as_it_was(seen: list[str]) -> None
 
     assert fake.calls == [*SENT, "commit", "abort", *SENT, "commit"]
     assert seen == ["open 3", "aborted 3", "open 3"]
+
+
+def test_only_what_is_sent_again_is_reported_record_by_record(seen: list[str]) -> None:
+    """The ledger always is: its offset is asked for."""
+    sink, fake = scripted(seen, ABORTABLE, None, None)
+    sink.commit(Deciding())
+    assert fake.reported == 1 + 3
+
+    sink.commit(Deciding())
+    assert fake.reported == 1 + 3 + 1
+
+
+def test_a_commit_that_fails_for_what_cannot_change_is_not_tried_again(seen: list[str]) -> None:
+    sink, fake = scripted(seen, OVERSIZE, None)
+    with pytest.raises(KafkaException) as caught:
+        sink.commit(Deciding())
+
+    assert caught.value.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE
+    assert fake.calls == [*SENT, "commit"]
+    assert sink.last is None
 
 
 def test_a_slow_commit_is_asked_again_not_sent_again(seen: list[str]) -> None:

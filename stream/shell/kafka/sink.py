@@ -29,6 +29,8 @@ ROOM = 0.1
 """Seconds between two attempts to queue what the full queue would not have."""
 log = logger(__name__)
 T = TypeVar("T")
+Report = Callable[[Failure | None, Message], None]
+"""Hears what became of a record."""
 
 
 def options(plan: Plan, partition: int) -> dict[str, Any]:
@@ -90,7 +92,7 @@ class Sink:
     def _attempt(self, decision: Decision, attempt: int) -> bool:
         """True when committed, False when aborted."""
         try:
-            self._send(decision)
+            self._send(decision, self._delivered if attempt else None)
         except KafkaException as error:
             if error.args[0].fatal() or error.args[0].code() in HOPELESS:
                 raise
@@ -100,21 +102,25 @@ class Sink:
         try:
             self._again(lambda: self._producer.commit_transaction(CALL))
         except KafkaException as error:
-            # only this answer says that nothing was committed
-            if not error.args[0].txn_requires_abort():
+            # only the answer that it must be aborted says that nothing was committed
+            if error.args[0].code() in HOPELESS or not error.args[0].txn_requires_abort():
                 raise
             self._abort(error, attempt)
             return False
         return True
 
-    def _send(self, decision: Decision) -> None:
-        """Begin, and return when every record of the transaction is at the broker."""
+    def _send(self, decision: Decision, report: Report | None) -> None:
+        """Begin, and return when every record of the transaction is at the broker, or has failed.
+
+        A record that failed fails the commit, too; so reports, each of which takes the interpreter, are only asked for once
+        something went wrong: they end an attempt sooner and say why.
+        """
         producer, partition, topic = self._producer, self._partition, self._plan.topic
         self._faults = []
         producer.begin_transaction()
         for output in decision.outputs:
-            self._produce(topic(output.topic), output.key, output.value, output.headers, self._delivered)
-        self._queue([{"key": key, "value": value} for key, value in decision.rows[:-1]])
+            self._produce(topic(output.topic), output.key, output.value, output.headers, report)
+        self._queue([{"key": key, "value": value} for key, value in decision.rows[:-1]], report)
         # the ledger after all rows, whatever had to wait: who reads up to it has everything that belongs to it
         for name, ledger in decision.rows[-1:]:
             self._produce(self._plan.state, name, ledger, [], self._wrote_last)
@@ -138,19 +144,19 @@ class Sink:
             self._producer.abort_transaction(CALL)
             raise
 
-    def _produce(self, topic: str, key: bytes | None, value: bytes | None, headers: Any, on_delivery: Any) -> None:
+    def _produce(self, topic: str, key: bytes | None, value: bytes | None, headers: Any, report: Report | None) -> None:
         """Queue one record; waits while the queue is full."""
         while True:
             try:
-                self._producer.produce(topic, value, key, self._partition, headers=headers, on_delivery=on_delivery)
+                self._producer.produce(topic, value, key, self._partition, headers=headers, on_delivery=report)
                 return
             except BufferError:
                 self._make_room()
 
-    def _queue(self, rows: list[dict[str, Any]]) -> None:
+    def _queue(self, rows: list[dict[str, Any]], report: Report | None) -> None:
         """Queue the rows; waits while the queue is full. Raises KafkaException when the client would not have them all."""
         while rows:
-            self._producer.produce_batch(self._plan.state, rows, partition=self._partition, on_delivery=self._delivered)
+            self._producer.produce_batch(self._plan.state, rows, partition=self._partition, on_delivery=report)
             rows = [row for row in rows if "_error" in row]
             for row in rows:
                 if (error := row.pop("_error")).code() != Failure._QUEUE_FULL:
