@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from bisect import insort
-from operator import attrgetter
 from typing import Any
 
 from stream.domain.days import NEVER
 from stream.domain.facts import Fact, Standing
 from stream.engine.binding import Plan
 from stream.engine.folding import Reading
-from stream.engine.row import GATES, Codec, Row
+from stream.engine.row import GATES, Codec, Row, deferring
 from stream.engine.rules import Bound
 from stream.features import balances
 from stream.policy.contact import Ledger
@@ -18,7 +16,6 @@ from stream.policy.contact import Ledger
 RECENT = 16
 """Events by which a producer's own retry is recognised: the stated horizon."""
 WIDTH = 8
-_BY_TIME = attrgetter("at", "origin")
 
 
 class Customer:
@@ -80,7 +77,7 @@ class Customer:
         states = self._states
         if slot in states:
             return states[slot]
-        state = states[slot] = self._codec.state(self.row, slot)
+        state = states[slot] = self._codec.state(self.row, slot) if slot in self.row.slots else None
         return state
 
     def gates(self) -> Ledger:
@@ -108,8 +105,8 @@ class Customer:
 
     def defer(self, rule: Bound, fact: Fact) -> None:
         """Keep a fact until the deadline before it is proven."""
-        facts = self.row.deferred.setdefault(rule.name, [])
-        insort(facts, fact, key=_BY_TIME)
+        deferred = self.row.deferred
+        deferred[rule.name] = deferring(deferred.get(rule.name), fact)
 
     def renew(self, rule: Bound, state: Any) -> None:
         """A waiting rule's state has changed: its next deadline, worked out anew."""

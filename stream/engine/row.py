@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Mapping
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import msgspec
@@ -25,6 +26,10 @@ ALWAYS = 0
 _HEADER = struct.Struct(f">Bq{MARK}s")
 _SIZE = _HEADER.size
 _VERSION = bytes([VERSION])
+_LONG = 0xDD
+_ARRAY = struct.Struct(">BI")
+"""MessagePack's head of a long array."""
+_BY_TIME = attrgetter("at", "origin")
 
 
 class Held(NamedTuple):
@@ -49,7 +54,7 @@ class Row(msgspec.Struct, array_like=True, gc=False):
         seen: Latest recorded time of the events taken in, UTC ms: no decision is older.
         recent: Eight-byte digests of the last events' (source, id), oldest first: a producer's own retry is known by them.
         inbox: Events held back (`Order.RECORDED`), in canonical order.
-        deferred: By rule, facts at or past a deadline that is not proven yet.
+        deferred: By rule, facts at or past a deadline that is not proven yet, in bytes: see `deferring`.
         deadlines: By place of the waiting rule, when its next deadline counts as passed, UTC ms; those that have one. None
             until they are worked out with this plan.
         slots: States by name, as last encoded; ascending, so that equal rows are equal bytes.
@@ -58,9 +63,13 @@ class Row(msgspec.Struct, array_like=True, gc=False):
     seen: int = 0
     recent: bytes = b""
     inbox: list[Held] = []
-    deferred: dict[str, list[Fact]] = {}
+    deferred: dict[str, msgspec.Raw] = {}
     deadlines: dict[int, int] | None = None
     slots: dict[str, msgspec.Raw] = {}
+
+
+_FACT = msgspec.msgpack.Encoder().encode
+_FACTS = msgspec.msgpack.Decoder(list[Fact])
 
 
 class Codec:
@@ -126,6 +135,30 @@ class Codec:
             slots[name] = msgspec.Raw(encode(states[name]))
         if len(slots) > known:
             row.slots = dict(sorted(slots.items()))
+
+
+def deferring(waiting: msgspec.Raw | None, fact: Fact) -> msgspec.Raw:
+    """These facts and one more, without reading those there are: many may wait while the clock stands behind a backlog."""
+    if waiting is None:
+        return facts_raw([fact])
+    seen = memoryview(waiting)
+    if seen[0] != _LONG:
+        return facts_raw([*facts_of(waiting), fact])
+    _, count = _ARRAY.unpack_from(seen)
+    return msgspec.Raw(b"".join((_ARRAY.pack(_LONG, count + 1), seen[_ARRAY.size :], _FACT(fact))))
+
+
+def facts_of(waiting: msgspec.Raw) -> list[Fact]:
+    """Facts that wait, in the order of their times. Raises StateError for what is none."""
+    try:
+        return sorted(_FACTS.decode(waiting), key=_BY_TIME)
+    except msgspec.MsgspecError as error:
+        raise StateError(f"row does not fit this engine: {type(error).__name__}") from error
+
+
+def facts_raw(facts: list[Fact]) -> msgspec.Raw:
+    """Inverse of `facts_of`: a MessagePack array whose length has a fixed place."""
+    return msgspec.Raw(_ARRAY.pack(_LONG, len(facts)) + b"".join(map(_FACT, facts)))
 
 
 def due_of(raw: bytes) -> int:

@@ -9,7 +9,8 @@ of the date, whatever came later; per event it is the value just then, and dates
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import inf
 
 import msgspec
 
@@ -70,9 +71,13 @@ class Ladder:
     risk_days: int = 1
     velocity: str | None = None
     velocity_days: int = 30
+    _calm: tuple[tuple[float, float], ...] = field(init=False, repr=False, compare=False)
 
     state = State
     moments = ("approaching", "upgraded", "at_risk", "downgraded")
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_calm", tuple(self._quiet_range(band) for band in range(len(self.thresholds) + 1)))
 
     def tell(self, state: State, fact: Fact, read: Read) -> tuple[Signal, ...]:
         """Close: note the date for judgement (a late date joins the next one unjudged). Event: judge now."""
@@ -96,7 +101,8 @@ class Ladder:
         band, days = state.band, state.days
         if band == UNSEEN and days:
             band = bisect_right(self.thresholds, read.amount(self.value, days[0])) if self.observe_first else 0
-        return all(self._calm(band, read.amount(self.value, day)) for day in days)
+        least, most = self._calm[band]
+        return all(least <= read.amount(self.value, day) < most for day in days)
 
     def fire(self, state: State, read: Read) -> tuple[Signal, ...]:
         """Judge the first waiting date by its own value."""
@@ -116,7 +122,8 @@ class Ladder:
         if state.band == UNSEEN:
             state.band = bisect_right(self.thresholds, value) if self.observe_first else 0
             state.entered = day
-        if self._calm(state.band, value):
+        least, most = self._calm[state.band]
+        if least <= value < most:
             state.target, state.near, state.risk = UNSEEN, 0, 0
             return SILENT
         moved = self._cross(state, day, at, value, read)
@@ -131,16 +138,16 @@ class Ladder:
             band -= 1
         return band
 
-    def _calm(self, band: int, value: int) -> bool:
-        """Whether a value neither points to another band nor lies in a zone of this one."""
+    def _quiet_range(self, band: int) -> tuple[float, float]:
+        """The values that neither point to another band nor lie in a zone of this one: from the first, below the second."""
+        least, most = -inf, inf
+        if band:
+            below = self.thresholds[band - 1]
+            least = max(below, -(-below * (PPM + self.risk_ppm) // PPM))
         if band < len(self.thresholds):
             above = self.thresholds[band]
-            if value >= above or value * PPM >= above * (PPM - self.near_ppm):
-                return False
-        if band == 0:
-            return True
-        below = self.thresholds[band - 1]
-        return value >= below and value * PPM >= below * (PPM + self.risk_ppm)
+            most = min(above, -(-above * (PPM - self.near_ppm) // PPM))
+        return least, most
 
     def _cross(self, state: State, day: int, at: int, value: int, read: Read) -> tuple[Signal, ...]:
         target = self._target(state.band, value)

@@ -78,10 +78,14 @@ class LeanResult(fetcher.FetchResult):
         if not self.check_assignment(self._topic_partition) or not self.has_more():
             return found
         for record in self._partition_records:
+            value = record.value
+            if value is not None:
+                size += len(value)
             # headers are weighed by sample: they cost more to add up than all the rest
-            size += _weight(record) if len(found) % SAMPLE else _weight(record) + SAMPLE * _headers(record)
+            if not len(found) % SAMPLE:
+                size += SAMPLE * _headers(record)
             found.append(record)
-            if len(found) >= max_records or size >= most:
+            if size >= most or len(found) >= max_records:
                 self._update_position()
                 break
         else:
@@ -89,10 +93,6 @@ class LeanResult(fetcher.FetchResult):
             self._partition_records = None
         found.size = size
         return found
-
-
-def _weight(record: Any) -> int:
-    return len(record.value or b"")
 
 
 def _headers(record: Any) -> int:
