@@ -24,6 +24,8 @@ def minor(amount: str, places: int) -> int:
     >>> minor("-1234.5", 2), minor("7", 0)
     (-123450, 7)
     """
+    if places == 2 and amount[-3:-2] == ".":
+        return int(amount[:-3] + amount[-2:])
     whole, _, fraction = amount.partition(".")
     if len(fraction) > places:
         raise ValueError(f"expected at most {places} decimals")

@@ -28,13 +28,13 @@ class Customer:
         stale: Whether another plan worked out the deadlines that the row came with.
     """
 
-    __slots__ = ("_codec", "_states", "_touched", "alarm", "deadlines", "due", "plan", "row", "stale", "subject")
+    __slots__ = ("_changed", "_codec", "_states", "alarm", "deadlines", "due", "plan", "row", "stale", "subject")
 
     def __init__(self, plan: Plan, codec: Codec, subject: str, row: Row) -> None:
         self.plan, self.subject, self.row = plan, subject, row
         self._codec = codec
         self._states: dict[str, Any] = {}
-        self._touched: set[str] = set()
+        self._changed: dict[str, Any] = {}
         self.due = self.alarm = NEVER
         deadlines = row.deadlines
         self.stale = deadlines is None
@@ -65,11 +65,10 @@ class Customer:
 
     def state(self, slot: str) -> Any:
         """The state in a slot, to be changed; an empty one is begun."""
-        self._touched.add(slot)
-        state = self._states.get(slot)
+        state = self._changed.get(slot)
         if state is None:
             state = self.glance(slot) or self._codec.empty(slot)
-            self._states[slot] = state
+            self._states[slot] = self._changed[slot] = state
         return state
 
     def glance(self, slot: str) -> Any:
@@ -87,9 +86,9 @@ class Customer:
 
     def encoded(self) -> bytes:
         """The row's bytes, with its alarm."""
-        if self._touched:
-            self._codec.put(self.row, self._states, self._touched)
-            self._touched.clear()
+        if self._changed:
+            self._codec.put(self.row, self._changed)
+            self._changed.clear()
         return self._codec.encode(self.row, self.alarm)
 
     def repeats(self, digest: bytes) -> bool:

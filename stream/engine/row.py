@@ -7,7 +7,7 @@ that adds or drops a feature reads the rows of the pack before it.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -127,12 +127,12 @@ class Codec:
         """The state of a slot before anything happened."""
         return self._kinds[name]()
 
-    def put(self, row: Row, states: Mapping[str, Any], names: Iterable[str]) -> None:
+    def put(self, row: Row, states: Mapping[str, Any]) -> None:
         """Write these slots."""
         slots, encode = row.slots, self._encode
         known = len(slots)
-        for name in names:
-            slots[name] = msgspec.Raw(encode(states[name]))
+        for name, state in states.items():
+            slots[name] = msgspec.Raw(encode(state))
         if len(slots) > known:
             row.slots = dict(sorted(slots.items()))
 

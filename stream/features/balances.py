@@ -37,6 +37,8 @@ class Balances(msgspec.Struct, array_like=True, gc=False):
     accounts: dict[str, Account] = {}
 
 
+SPARE = 3
+"""Dates of an account that are no trouble to keep: looking for what can go costs more."""
 _DAY = itemgetter(0)
 
 
@@ -94,11 +96,11 @@ def used(state: Balances, day: int) -> list[Entry]:
 
 
 def prunable(state: Balances) -> bool:
-    """Whether there is anything to prune at all."""
+    """Whether it is worth looking for what to prune."""
     for account in state.accounts.values():
         for by_product in (account.posted, account.closed):
             for series in by_product.values():
-                if len(series) > 1:
+                if len(series) > SPARE:
                     return True
     return False
 

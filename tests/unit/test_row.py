@@ -32,7 +32,7 @@ def test_rows_round_trip(events: list[Any]) -> None:
         if key != LEDGER:
             row = engine.codec.decode(value)
             states = {name: engine.codec.state(row, name) for name in row.slots}
-            engine.codec.put(row, states, states)
+            engine.codec.put(row, states)
             assert engine.codec.encode(row, due_of(value)) == value
 
 
