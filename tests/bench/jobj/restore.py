@@ -20,7 +20,7 @@ import sys
 import time
 from collections.abc import Iterable
 from datetime import datetime
-from itertools import product
+from itertools import groupby, product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -177,13 +177,15 @@ def row(one: Restored) -> tuple[str, ...]:
 
 
 def table(found: Iterable[Restored]) -> None:
-    """On the screen."""
-    drawn = Table(title="Job J, restored")
-    for place, heading in enumerate(HEAD):
-        drawn.add_column(heading, justify="left" if place == 0 else "right")
-    for cells in rows(found):
-        drawn.add_row(*cells)
-    Console().print(drawn)
+    """On the screen, one for each size: a column a contender."""
+    for size, cells in groupby(rows(found), key=lambda cells: cells[1]):
+        columns = list(cells)
+        drawn = Table(title=f"Job J restored, {size} customers")
+        for place, heading in enumerate(["", *(column[0] for column in columns)]):
+            drawn.add_column(heading, justify="left" if place == 0 else "right")
+        for what, *figures in list(zip(HEAD, *columns, strict=True))[2:]:
+            drawn.add_row(what, *figures)
+        Console().print(drawn)
 
 
 def kept(path: Path) -> list[Restored]:
