@@ -9,6 +9,7 @@ EVENTS ?= 1500000
 CUSTOMERS ?= 100000
 ROUNDS ?= 3
 CONTENDERS ?= all
+RESTORED ?= 100000,1000000
 GROWN ?= 10000,100000,1000000,10000000
 RULES ?= 10,100,500,2000
 
@@ -90,6 +91,9 @@ demo-kafka: .venv/ready ## broker, topics, a published log, two workers, trigger
 
 bench-peers: .venv/ready ## job J by Kairos and by its peers on one broker: EVENTS= CUSTOMERS= ROUNDS= CONTENDERS=
 	$(BIN)/python -m tests.bench.jobj.run --events $(EVENTS) --customers $(CUSTOMERS) --rounds $(ROUNDS) --contenders $(CONTENDERS)
+
+bench-restore: .venv/ready ## job J started cold and killed, Kairos and Kafka Streams (half an hour, 5 GB): RESTORED= CONTENDERS=
+	$(BIN)/python -m tests.bench.jobj.restore --customers $(RESTORED) --contenders $(CONTENDERS)
 
 bench-growth: .venv/ready ## the engine's cost by customers and by rules: GROWN= RULES=
 	$(BIN)/python -m tests.bench.growth --customers $(GROWN) --rules $(RULES)

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from math import isclose
+
+from confluent_kafka import Message
 
 from tests.bench.jobj import logic
 from tests.bench.jobj.contenders import Contender, Run
 from tests.bench.jobj.log import Reference
-from tests.bench.jobj.wires import Seen
 
 CLOSE = 1e-9
 
 
-def faults(contender: Contender, run: Run, seen: list[Seen], wanted: Reference) -> list[str]:
+def faults(contender: Contender, run: Run, told: Iterable[Message], wanted: Reference) -> list[str]:
     """Everything that is not as the reference has it; the first few of a kind."""
-    return [*triggers(contender, seen, wanted), *list(states(contender, run, wanted))[:3]]
+    return [*triggers(contender, told, wanted), *list(states(contender, run, wanted))[:3]]
 
 
-def triggers(contender: Contender, seen: list[Seen], wanted: Reference) -> Iterator[str]:
+def triggers(contender: Contender, told: Iterable[Message], wanted: Reference) -> Iterator[str]:
     """Ids and records."""
-    ids = frozenset(contender.ident(each.message) for each in seen)
+    all_told = [contender.ident(message) for message in told]
+    ids = frozenset(all_told)
     if ids != wanted.ids:
         lost, more = sorted(wanted.ids - ids), sorted(ids - wanted.ids)
         yield f"{len(lost)} triggers of {len(wanted.ids)} are missing {lost[:3]}, {len(more)} are wrong {more[:3]}"
     records = len(wanted.ids) if contender.once else wanted.told
-    if len(seen) != records:
-        yield f"expected {records} records of triggers, got {len(seen)}"
+    if len(all_told) != records:
+        yield f"expected {records} records of triggers, got {len(all_told)}"
 
 
 def states(contender: Contender, run: Run, wanted: Reference) -> Iterator[str]:

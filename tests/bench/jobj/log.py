@@ -7,9 +7,9 @@ over a part of the log takes its first lines; every run ends with `closing` line
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from itertools import count, islice, product
+from itertools import chain, count, islice, product
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -51,11 +51,15 @@ class Reference(NamedTuple):
 
 
 class Log(NamedTuple):
-    """A log on disk. `path` holds the lines, `path.triggers` the number of a line and the id of a trigger it brings."""
+    """A log on disk. `path` holds the lines, `path.triggers` the number of a line and the id of a trigger it brings.
+
+    With `everyone`, each customer has come once before anyone comes twice.
+    """
 
     path: Path
     events: int
     customers: int
+    everyone: bool = False
 
     def lines(self, first: int = 0, end: int | None = None) -> Iterator[bytes]:
         """Lines by number, without line end."""
@@ -77,13 +81,15 @@ class Log(NamedTuple):
             pairs = (line.rstrip("\n").split("\t") for line in file)
             return [(int(number), ident) for number, ident in pairs if first <= int(number) < end]
 
-    def reference(self, events: int) -> Reference:
-        """What must come of a run over the first so many lines."""
-        told = [ident for _, ident in self.triggers(0, events)]
+    def reference(self, events: int, more: Iterable[bytes] = ()) -> Reference:
+        """What must come of a run over the first so many lines; ``more`` are lines after it, the log's next and `last` ones."""
+        more = list(more)
+        own = sum(not line[SUBJECT].startswith(b"Z") for line in more)
+        told = [ident for _, ident in self.triggers(0, events + own)]
         seen = sorted({line[SUBJECT] for line in self.lines(0, events)})
         sample = set(Random(SEED).sample(seen, min(SAMPLE, len(seen))))
         states: dict[str, logic.State] = {}
-        for line in self.run(events):
+        for line in chain(self.run(events), more):
             subject = line[SUBJECT]
             if subject in sample or subject.startswith(b"Z"):
                 event = orjson.loads(line)
@@ -98,11 +104,11 @@ def digest(ids: frozenset[str]) -> str:
     return hashlib.sha256("\n".join(sorted(ids)).encode()).hexdigest()[:16]
 
 
-def have(events: int, customers: int) -> Log:
+def have(events: int, customers: int, everyone: bool = False) -> Log:
     """The log, made if it is not there yet."""
     HOME.mkdir(exist_ok=True)
-    path = HOME / f"jobj-{events}-{customers}-{SEED}.jsonl"
-    log = Log(path, events, customers)
+    path = HOME / f"jobj-{events}-{customers}-{SEED}{'-everyone' if everyone else ''}.jsonl"
+    log = Log(path, events, customers, everyone)
     if not path.exists():
         write(log)
     return log
@@ -114,7 +120,7 @@ def write(log: Log) -> None:
     fresh = log.path.with_suffix(".new")
     brought = log.path.with_suffix(".triggers")
     with fresh.open("wb") as lines, brought.open("w") as triggers:
-        for number, event in enumerate(events(log.events, log.customers)):
+        for number, event in enumerate(events(log.events, log.customers, log.everyone)):
             lines.write(orjson.dumps(event) + b"\n")
             state = states.setdefault(event["subject"], logic.fresh())
             for each in logic.apply(state, event):
@@ -122,14 +128,15 @@ def write(log: Log) -> None:
     fresh.rename(log.path)
 
 
-def events(number: int, customers: int) -> Iterator[dict[str, Any]]:
+def events(number: int, customers: int, everyone: bool = False) -> Iterator[dict[str, Any]]:
     """Postings in the order of time. A third are credits, a few of these fifty times as large; nobody overdraws."""
     dice = Random(SEED)
+    order = Random(SEED).sample(range(customers), customers) if everyone else []
     balances: dict[int, int] = {}
     gap, at = 2 * SPAN / (customers * EACH), float(START)
     for place in range(number):
         at += 1 + dice.random() * gap
-        customer = dice.randrange(customers)
+        customer = order[place] if place < len(order) else dice.randrange(customers)
         balance = balances.get(customer)
         if balance is None:
             balance = int(dice.lognormvariate(13.5, 2.0))
@@ -190,10 +197,14 @@ def partition(key: bytes) -> int:
     return int(murmur2(key) & 0x7FFFFFFF) % PARTITIONS
 
 
-def closers() -> list[str]:
-    """Customers of whom there is one in each pair of a source partition (by account) and a partition by customer."""
+def closers(first: int = 0) -> list[str]:
+    """Customers of whom there is one in each pair of a source partition (by account) and a partition by customer.
+
+    Args:
+        first: The least number that one of them has: others, for another end.
+    """
     wanted, found = set(product(range(PARTITIONS), repeat=2)), []
-    for number in count():
+    for number in count(first):
         subject = f"Z{number:07d}"
         where = partition(account(subject.encode())), partition(subject.encode())
         if where in wanted:
@@ -204,10 +215,11 @@ def closers() -> list[str]:
     raise AssertionError
 
 
-def closing(time: str) -> list[bytes]:
+def closing(time: str, first: int = 0) -> list[bytes]:
     """The last lines of a run: each customer of `closers` reaches the highest tier, a trigger that says all is done."""
-    ended = [
-        posting(f"E9{place:08d}", subject, time, 100, True, 2 * logic.LEVELS[-1], "COUNTER", "5411")
-        for place, subject in enumerate(closers())
-    ]
-    return [orjson.dumps(event) for event in ended]
+    return [last(subject, time, first + place) for place, subject in enumerate(closers(first))]
+
+
+def last(subject: str, time: str, number: int) -> bytes:
+    """A line that surely brings a trigger: a customer never seen reaches the highest tier. ``number`` makes its id."""
+    return orjson.dumps(posting(f"E9{number:08d}", subject, time, 100, True, 2 * logic.LEVELS[-1], "COUNTER", "5411"))

@@ -14,17 +14,21 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench import growth
-from tests.bench.jobj import latency, log, report
+from tests.bench.jobj import latency, log, report, restore
 from tests.bench.jobj import rounds as rounds_of
+from tests.bench.jobj.contenders import RESTORING
 from tests.bench.jobj.contenders.contender import ROOT, venv
+from tests.bench.jobj.restore import Restored
 from tests.bench.jobj.results import Results, machine
+from tests.bench.jobj.trial import RATE
 
 DOCS = ROOT / "docs"
 HERE = Path(__file__).parent
 INTRO = """# Speed
 
 Figures of one machine, and how to get your own: `make bench-peers` (job J against its peers, one broker, alternating
-rounds) and `make bench-growth` (the engine alone), then `make bench-page`, which writes this page: do not edit it.
+rounds), `make bench-restore` (its recovery) and `make bench-growth` (the engine alone), then `make bench-page`, which writes
+this page: do not edit it.
 
 Machine: {machine}, Apache Kafka 4.1 on the same cores.
 
@@ -42,6 +46,25 @@ would be restored, agrees with the reference to 1e-9.
 A rate is the median of {rounds} rounds. CPU is that of the process tree, without the broker. Delays are from the producer's
 hands to a reader's, of committed records where the contender is exactly once, with up to {warm:,} events behind it. A
 contender that would need more than {long} s for the log gets its first part only: `events` says how much.
+"""
+RECOVERY = """
+## Recovery
+
+Job J again, one run: every customer has come at least once, then the contender was stopped. **Cold**: started without local
+state, after its group had forgotten it; from the start of the process until a reader of committed records has a trigger of a
+new event in each of the two partitions. That includes the program's own start, joining the group, the restore and the
+decision; the restore alone is what the contender's log says of it (Kairos counts fencing with it). **Kill**: SIGKILL with
+{rate} events a second coming in, the same command again at once, its disk as it is; from the kill until a trigger of an event
+sent after it. All triggers and the state of sampled customers were those of the reference.
+
+{table}
+
+{contenders}
+
+A dynamic member that is killed is missed only when its session ends (as they come: Kairos 10 s, Kafka Streams 45 s); a static
+one has its partitions back at once. `rows read again` is what was read after the kill: Kafka Streams 4.1 goes on from the
+checkpoint that its last restore has left on the disk, here that of the cold start moments before. Kafka has that as a fault of
+exactly once (KAFKA-20685); with its repair everything is read again.
 """
 GROWTH = """
 ## Growth
@@ -68,14 +91,15 @@ def markdown(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def figures(results: Results, grown: dict[str, Any] | None) -> dict[str, Any]:
+def figures(results: Results, grown: dict[str, Any] | None, restored: Iterable[Restored] = ()) -> dict[str, Any]:
     """Everything the page says, as plain data."""
     contenders = []
     for each in sorted(results.summaries(), key=lambda each: -each.rate):
         plain = each._asdict() | {"title": report.TITLES[each.contender]}
         plain |= {name: getattr(each, name) and getattr(each, name)._asdict() for name in ("slow", "half")}
         contenders.append(plain)
-    return {"machine": machine(), "contenders": contenders, "left_out": results.skipped, "growth": grown}
+    found = {"machine": machine(), "contenders": contenders, "left_out": results.skipped, "growth": grown}
+    return found | {"restored": [each._asdict() for each in restored]}
 
 
 def page(found: dict[str, Any], results: Results, customers: int) -> str:
@@ -89,7 +113,16 @@ def page(found: dict[str, Any], results: Results, customers: int) -> str:
     said = {"machine": found["machine"], "customers": customers, "rates": rates, "rounds": rounds}
     said |= {"digest": first.digest, "triggers": first.triggers}
     text = INTRO.format(**said, warm=latency.WARM, long=rounds_of.LONG)
+    text += recovery(found["restored"]) if found["restored"] else ""
     return text + grown(found["growth"]) if found["growth"] else text
+
+
+def recovery(found: list[dict[str, Any]]) -> str:
+    """The section on recovery."""
+    told = {each["contender"] for each in found}
+    titles = "; ".join(f"`{each.name}`: {each.title}" for each in RESTORING if each.name in told) + "."
+    table = markdown(restore.HEAD, restore.rows(Restored(**each) for each in found))
+    return RECOVERY.format(rate=RATE, table=table, contenders=titles)
 
 
 def grown(found: dict[str, Any]) -> str:
@@ -129,12 +162,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--results", type=Path, default=log.HOME / "jobj-results.jsonl")
     parser.add_argument("--growth", type=Path, default=growth.HOME / "growth.json")
+    parser.add_argument("--restored", type=Path, default=restore.RESULTS)
     parser.add_argument("--customers", type=int, default=100_000)
     options = parser.parse_args()
     results = Results(options.results)
     if not results.summaries():
         raise SystemExit(f"{options.results} holds no figures: run `make bench-peers` first")
-    found = figures(results, json.loads(options.growth.read_text()) if options.growth.exists() else None)
+    growing = json.loads(options.growth.read_text()) if options.growth.exists() else None
+    found = figures(results, growing, restore.kept(options.restored))
     data = DOCS / "speed.json"
     data.write_text(json.dumps(found, indent=1) + "\n")
     draw(data)

@@ -1,7 +1,8 @@
 """One run of one contender over what was written before it started: how fast, at what cost, and whether right.
 
 A rate is events over the time from the first trigger that a reader sees to the last one, less the share of events that lay
-before the first; CPU is that of the contender's process tree over the same stretch, and that of the broker beside it.
+before the first; CPU is that of the contender's process tree over the same stretch, and that of the broker beside it. Where
+two workers share the work it begins when each has its part.
 """
 
 from __future__ import annotations
@@ -101,8 +102,8 @@ def once(brokers: str, broker: int, contender: Contender, source: Log, wanted: R
         process = start(contender, run)
         try:
             until = time.monotonic() + PATIENCE + size / LEAST
-            began = watched(process, broker, run, until, reader.first.is_set)
-            early = len(reader.seen)
+            began = watched(process, broker, run, until, lambda: reader.over.is_set() or going(contender, run, reader))
+            early, since = len(reader.seen), time.perf_counter()
             if contender.exits:
                 ended = watched(process, broker, run, until, lambda: process.poll() == 0)
                 reader.ended = time.perf_counter()
@@ -112,15 +113,20 @@ def once(brokers: str, broker: int, contender: Contender, source: Log, wanted: R
             end(process)
         time.sleep(SETTLE)
         reader.close()
-        faults = judge.faults(contender, run, reader.seen, wanted)
+        faults = judge.faults(contender, run, (each.message for each in reader.seen), wanted)
         if faults:
             raise FailedError("\n".join((*faults, tail(run))))
     events = size * (1 - early / len(reader.seen))
     if not events:
         raise FailedError("all triggers came at once: it needs more events to have a rate")
-    seconds = reader.ended - reader.began
+    seconds = reader.ended - since
     used = ended.cpu - began.cpu, ended.broker - began.broker, ended.peak
     return Figure(contender.name, size, events, seconds, *used, len(wanted.ids), wanted.digest)
+
+
+def going(contender: Contender, run: Run, reader: Reader) -> bool:
+    """Whether it is at work with all it has."""
+    return reader.first.is_set() and contender.settled(run)
 
 
 def watched(process: subprocess.Popen[bytes], broker: int, run: Run, until: float, reached: Callable[[], bool]) -> Used:

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -46,9 +46,9 @@ def broker() -> Iterator[tuple[str, int]]:
         shutil.rmtree(where, ignore_errors=True)
 
 
-def chosen(names: str) -> list[Contender]:
+def chosen(names: str, among: Iterable[Contender] = ALL) -> list[Contender]:
     """Contenders by name. Raises SystemExit for one that there is not."""
-    known = {contender.name: contender for contender in ALL}
+    known = {contender.name: contender for contender in among}
     wanted = list(known) if names == "all" else names.split(",")
     if unknown := [name for name in wanted if name not in known]:
         raise SystemExit(f"unknown contenders {unknown}; there are {', '.join(known)}")

@@ -11,7 +11,16 @@ from contextlib import closing
 from threading import Event, Thread
 from typing import Any, NamedTuple
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    OFFSET_END,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from tests.bench.jobj import log
@@ -47,6 +56,12 @@ def forget(brokers: str, prefix: str) -> None:
     if names:
         for future in admin.delete_topics(names, operation_timeout=60).values():
             future.result()
+
+
+def left(brokers: str, group: str) -> bool:
+    """Whether a consumer group has no members any more."""
+    admin = AdminClient({"bootstrap.servers": brokers, "log_level": 3})
+    return not admin.describe_consumer_groups([group])[group].result().members
 
 
 def producer(brokers: str, linger: float) -> Producer:
@@ -101,21 +116,36 @@ class Seen(NamedTuple):
 
 
 class Reader:
-    """Reads topics from their beginning in a thread of its own; keeps everything, judges nothing.
+    """Reads topics in a thread of its own, from their beginning or from where they end now; judges nothing.
+
+    With ``keep`` it keeps everything, else only the first it sees: where there is too much of it.
 
     Attributes:
         first: Set when anything has come.
         over: Set when one record of each of `wanted` keys has come.
     """
 
-    def __init__(self, brokers: str, topics: list[str], committed: bool, wanted: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        brokers: str,
+        topics: list[str],
+        committed: bool,
+        wanted: Iterable[str] = (),
+        begin: int = OFFSET_BEGINNING,
+        keep: bool = True,
+    ) -> None:
         self.seen: list[Seen] = []
         self.first, self.over = Event(), Event()
-        self.began = self.ended = 0.0
+        self.ended = 0.0
         self._wanted = {subject.encode() for subject in wanted}
-        self._stop = Event()
+        self._keep, self._stop = keep, Event()
         self._consumer = consumer(brokers, committed)
-        self._consumer.assign([TopicPartition(name, n, OFFSET_BEGINNING) for name in topics for n in range(log.PARTITIONS)])
+        places = [TopicPartition(name, n, begin) for name in topics for n in range(log.PARTITIONS)]
+        if begin == OFFSET_END:
+            # asked now: the client itself would only ask when it first fetches
+            for place in places:
+                place.offset = self._consumer.get_watermark_offsets(place, timeout=30)[1]
+        self._consumer.assign(places)
         self._thread = Thread(target=self._run, name="reader", daemon=True)
         self._thread.start()
 
@@ -132,9 +162,8 @@ class Reader:
                 self._note(time.perf_counter(), messages)
 
     def _note(self, now: float, messages: list[Message]) -> None:
-        if not self.seen:
-            self.began = now
-        self.seen += [Seen(now, message) for message in messages]
+        if self._keep or not self.seen:
+            self.seen += [Seen(now, message) for message in messages]
         self.first.set()
         if self._wanted and not self._wanted.isdisjoint(keys := {message.key() for message in messages}):
             self._wanted -= keys

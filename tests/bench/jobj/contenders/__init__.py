@@ -1,14 +1,15 @@
-"""Whoever runs job J. `ALL` names them in the order of the table."""
+"""Whoever runs job J. `ALL` names them in the order of the table, `RESTORING` those that are killed and started again."""
 
 from tests.bench.jobj.contenders.bytewax import Bytewax
 from tests.bench.jobj.contenders.contender import Contender, Run
 from tests.bench.jobj.contenders.faust import Faust
-from tests.bench.jobj.contenders.kairos import Ingesting, Kairos
+from tests.bench.jobj.contenders.kairos import Ingesting, Kairos, Pair
 from tests.bench.jobj.contenders.quix import Quix
 from tests.bench.jobj.contenders.streams import Streams
 
 ALL: tuple[Contender, ...] = (
     Kairos("kairos", "Kairos, exactly once"),
+    Pair("kairos-2", "Kairos, exactly once, two workers"),
     Ingesting("kairos-ingest", "Kairos with ingest, exactly once"),
     Streams("streams-eos", "Kafka Streams, exactly_once_v2, RocksDB", committed=True),
     Streams("streams-eos-mem", "Kafka Streams, exactly_once_v2, in memory", committed=True, memory=True),
@@ -21,5 +22,11 @@ ALL: tuple[Contender, ...] = (
     Quix("quix-eos", "Quix Streams, exactly once", committed=True),
     Faust("faust", "Faust as documented"),
 )
+RESTORING: tuple[Contender, ...] = (
+    Kairos("kairos", "Kairos, static membership"),
+    Kairos("kairos-dynamic", "Kairos, dynamic membership", instance=None),
+    Streams("streams-eos", "Kafka Streams, exactly_once_v2, RocksDB, dynamic membership", committed=True),
+    Streams("streams-eos-static", "Kafka Streams, exactly_once_v2, RocksDB, static membership", committed=True, instance="a"),
+)
 
-__all__ = ["ALL", "Contender", "Run"]
+__all__ = ["ALL", "RESTORING", "Contender", "Run"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from abc import ABC, abstractmethod
@@ -91,6 +92,10 @@ class Contender(ABC):
             "WHERE": str(run.where),
         }
 
+    def settled(self, run: Run) -> bool:
+        """Whether all of its workers have their part: from then on it counts."""
+        return True
+
     def outputs(self, run: Run) -> list[str]:
         """Topics of its triggers."""
         return [f"{run.name}-out"]
@@ -139,3 +144,8 @@ def path(run: Run) -> Path:
     found = run.where / "state"
     found.mkdir(exist_ok=True)
     return found
+
+
+def lose(run: Run) -> None:
+    """Remove what it keeps on this machine: it starts as if on another one."""
+    shutil.rmtree(run.where / "state", ignore_errors=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache
 from math import exp
@@ -21,6 +22,12 @@ from tests.bench.jobj.wires import Record
 from tests.integration.cluster import KAIROS, environment
 
 PACK = log.Path(__file__).parents[1] / "pack"
+TWO = """
+trap 'trap "" TERM; kill 0; wait; exit' TERM
+for name in a b; do KAIROS_INSTANCE_ID=$name "$0" "$@" & done
+wait -n; code=$?; trap "" TERM; kill 0; wait; exit $code
+"""
+"""Starts a command under two names; passes an end on to both, and the end of one to the other."""
 FLOWS = {"in30": ("f_in_30", 30), "out30": ("f_out_30", 30), "in90": ("f_in_90", 90), "out90": ("f_out_90", 90)}
 
 
@@ -29,15 +36,16 @@ class Kairos(Contender):
 
     once = True
 
-    def __init__(self, name: str, title: str, keyed: bool = True) -> None:
+    def __init__(self, name: str, title: str, keyed: bool = True, instance: str | None = "a") -> None:
         super().__init__(name, title, committed=True, keyed=keyed)
+        self.instance = instance
 
     def settings(self, run: Run) -> Settings:
         """One worker, two partitions, all else as it comes."""
         return Settings(
             brokers=run.brokers,
             app_id=run.name,
-            instance_id="a",
+            instance_id=self.instance,
             topic_prefix=f"{run.name}.",
             pack=str(PACK),
             journal_partitions=log.PARTITIONS,
@@ -101,6 +109,23 @@ class Ingesting(Kairos):
     def records(self, lines: Iterable[bytes]) -> Iterator[Record]:
         """As they come."""
         return Contender.records(self, lines)
+
+
+class Pair(Kairos):
+    """Two workers, started at once; they share the journal's partitions. Both end when one does."""
+
+    def missing(self) -> str | None:
+        """The shell that starts them."""
+        return None if shutil.which("bash") else "bash is needed"
+
+    def command(self, run: Run) -> list[str]:
+        """Two processes in one session, so that both count."""
+        return ["bash", "-c", TWO, *super().command(run)]
+
+    def settled(self, run: Run) -> bool:
+        """The first to come had all of it for a moment."""
+        told = (run.where / "contender.log").read_bytes()
+        return all(b'"partitions": ["%d"]' % number in told for number in range(log.PARTITIONS))
 
 
 @lru_cache(1)

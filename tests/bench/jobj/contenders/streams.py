@@ -24,10 +24,17 @@ class Streams(Contender):
     """The processor API over a key-value store with a changelog."""
 
     def __init__(
-        self, name: str, title: str, committed: bool = False, keyed: bool = True, memory: bool = False, threads: int = 1
+        self,
+        name: str,
+        title: str,
+        committed: bool = False,
+        keyed: bool = True,
+        memory: bool = False,
+        threads: int = 1,
+        instance: str = "",
     ) -> None:
         super().__init__(name, title, committed, keyed)
-        self.memory, self.threads = memory, threads
+        self.memory, self.threads, self.instance = memory, threads, instance
 
     def missing(self) -> str | None:
         """Build it."""
@@ -52,13 +59,14 @@ class Streams(Contender):
         return ["java", HEAP, "-cp", classes, "kairos.bench.JobJ"]
 
     def environment(self, run: Run) -> dict[str, str]:
-        """Guarantee, store, threads, and whether the input must be keyed anew."""
+        """Guarantee, store, threads, static membership, and whether the input must be keyed anew."""
         return {
             **super().environment(run),
             "WHERE": str(path(run)),
             "GUARANTEE": "exactly_once_v2" if self.committed else "at_least_once",
             "STORE": "memory" if self.memory else "rocksdb",
             "THREADS": str(self.threads),
+            "INSTANCE": self.instance,
             "REPARTITION": str(not self.keyed).lower(),
         }
 

@@ -7,9 +7,13 @@ import com.fasterxml.jackson.databind.ObjectReader;
 import com.fasterxml.jackson.databind.ObjectWriter;
 import java.io.IOException;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Properties;
+import java.util.concurrent.ConcurrentHashMap;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.streams.KafkaStreams;
@@ -19,6 +23,7 @@ import org.apache.kafka.streams.kstream.Consumed;
 import org.apache.kafka.streams.kstream.KStream;
 import org.apache.kafka.streams.kstream.Produced;
 import org.apache.kafka.streams.kstream.Repartitioned;
+import org.apache.kafka.streams.processor.StateRestoreListener;
 import org.apache.kafka.streams.processor.api.Processor;
 import org.apache.kafka.streams.processor.api.ProcessorContext;
 import org.apache.kafka.streams.processor.api.Record;
@@ -29,7 +34,8 @@ import org.apache.kafka.streams.state.Stores;
 /**
  * Job J on Kafka Streams: the processor API over a cached key-value store with its changelog.
  *
- * <p>Environment: BROKERS, GROUP, IN, OUT, WHERE, GUARANTEE, STORE (rocksdb, memory), THREADS, REPARTITION.
+ * <p>Environment: BROKERS, GROUP, IN, OUT, WHERE, GUARANTEE, STORE (rocksdb, memory), THREADS, INSTANCE (its
+ * own name for static membership; empty for none), REPARTITION. Says on standard output what it restored.
  */
 public final class JobJ {
     static final ObjectMapper JSON = new ObjectMapper();
@@ -125,6 +131,28 @@ public final class JobJ {
         }
     }
 
+    /** A line for each partition restored, as Kairos logs it. */
+    static final class Restored implements StateRestoreListener {
+        private final Map<TopicPartition, Long> began = new ConcurrentHashMap<>();
+
+        @Override
+        public void onRestoreStart(TopicPartition partition, String store, long first, long end) {
+            began.put(partition, System.nanoTime());
+        }
+
+        @Override
+        public void onBatchRestored(TopicPartition partition, String store, long last, long records) {}
+
+        @Override
+        public void onRestoreEnd(TopicPartition partition, String store, long records) {
+            double seconds = (System.nanoTime() - began.remove(partition)) / 1e9;
+            System.out.printf(
+                    Locale.ROOT,
+                    "{\"event\": \"partition restored\", \"time\": \"%s\", \"partition\": %d, \"records\": %d, \"seconds\": %.3f}%n",
+                    Instant.now().truncatedTo(ChronoUnit.MILLIS), partition.partition(), records, seconds);
+        }
+    }
+
     static String subject(byte[] value) {
         try {
             return SUBJECTS.<Subject>readValue(value).subject();
@@ -148,6 +176,7 @@ public final class JobJ {
         }
         postings.process(Decide::new, STORE).to(given.get("OUT"), Produced.with(text, bytes));
         KafkaStreams streams = new KafkaStreams(builder.build(), settings(given));
+        streams.setGlobalStateRestoreListener(new Restored());
         Runtime.getRuntime().addShutdownHook(new Thread(streams::close));
         streams.start();
     }
@@ -161,6 +190,9 @@ public final class JobJ {
         found.put(StreamsConfig.NUM_STREAM_THREADS_CONFIG, given.get("THREADS"));
         found.put(StreamsConfig.REPLICATION_FACTOR_CONFIG, "1");
         found.put(StreamsConfig.consumerPrefix("auto.offset.reset"), "earliest");
+        if (!given.get("INSTANCE").isEmpty()) {
+            found.put(StreamsConfig.consumerPrefix("group.instance.id"), given.get("INSTANCE"));
+        }
         found.put(StreamsConfig.producerPrefix("compression.type"), "lz4");
         return found;
     }
