@@ -56,7 +56,7 @@ lint: .venv/ready ## style, import contracts, the default pack
 types: .venv/ready ## strict types
 	$(BIN)/mypy
 
-bench-engine: .venv/ready ## the engine in replay by stage, as ratios within one run; what one more listening rule costs (5 min)
+bench-engine: .venv/ready ## the engine in replay by stage, as ratios within one run; what one more listening rule costs (10 min)
 	$(BIN)/python -m tests.bench.engine
 
 guard: .venv/ready ## what an event costs the engine by stage, in bytecodes, against what was recorded (half a minute)

@@ -2,8 +2,8 @@
 
     python -m tests.bench.engine --customers 3000 --days 60
 
-CPU time, alternating, medians of three. By stage from samples, which are taken in replays of their own. What a listening rule
-costs is the slope over the packs of 15, 30 and 60, which differ in nothing else.
+CPU time, alternating, medians of three rounds; ratios and slopes are of figures of one round. By stage from samples, which are
+taken in replays of their own. What a listening rule costs is the slope over the packs of 15, 30 and 60.
 
 Rule: microseconds are those of this machine in this hour; what compares is the ratio.
 """
@@ -129,49 +129,62 @@ def measured(name: str, lines: list[bytes], rounds: int = ROUNDS) -> dict[str, A
     """Everything about these lines, as plain data: microseconds are CPU time an event."""
     packs = {name: loader.load(name), **{f"{number} that listen": sixty.pack(number) for number in LISTENING}}
     cases = [Case(each, pack, [], Counts()) for each, pack in packs.items()]
-    parsed = []
-    for _ in range(rounds):
-        parsed.append(parse_seconds(lines))
-        for case in cases:
-            seconds, counts = _timed(replaying(case.pack, lines))
-            case.seconds.append(seconds)
-            case.counts.clear()
-            case.counts.update(counts)
-    parse = _each(parsed, lines)
-    rows = [_row(case, lines, parse) for case in cases]
+    parsed = [_round(cases, lines) for _ in range(rounds)]
+    rows = [_row(case, lines, parsed) for case in cases]
     for place in (0, -1):
-        rows[place] |= inside(cases[place].pack, lines, rows[place]["us"], parse)
-    return {"machine": machine(), "events": len(lines), "parse_us": parse, "packs": rows, "marginal": marginal(rows[1:], parse)}
+        rows[place] |= inside(cases[place].pack, lines, rows[place])
+    told = {"machine": machine(), "events": len(lines), "parse_us": _each(parsed, lines)}
+    return {**told, "packs": rows, "marginal": marginal(rows[1:])}
+
+
+def _round(cases: list[Case], lines: list[bytes]) -> float:
+    """One replay of each; CPU seconds of a parse in between, which is short, so that one alone would be chance."""
+    parsed = []
+    for case in cases:
+        parsed.append(parse_seconds(lines))
+        seconds, counts = _timed(replaying(case.pack, lines))
+        case.seconds.append(seconds)
+        case.counts.clear()
+        case.counts.update(counts)
+    return median(parsed)
 
 
 def _each(seconds: list[float], lines: list[bytes]) -> float:
     return median(seconds) / len(lines) * 1e6
 
 
-def _row(case: Case, lines: list[bytes], parse: float) -> dict[str, Any]:
-    us = _each(case.seconds, lines)
+def _row(case: Case, lines: list[bytes], parsed: list[float]) -> dict[str, Any]:
     hears = heard(case.pack, lines)
+    ratios = [seconds / parse for seconds, parse in zip(case.seconds, parsed, strict=True)]
     candidates, triggers = (sum(n for key, n in case.counts.items() if key[0] == kind) for kind in ("candidate", "trigger"))
     row = {"name": case.name, "rules": len(case.pack.spec.rules), "heard": hears.mean, "heard_most": hears.most}
-    row |= {"us": us, "us_rounds": [_each([each], lines) for each in case.seconds], "ratio": us / parse}
+    row |= {"us": _each(case.seconds, lines), "us_rounds": [_each([each], lines) for each in case.seconds]}
+    row |= {"ratio": median(ratios), "ratio_rounds": ratios}
     return {**row, "triggers": triggers / len(lines), "refused": (candidates - triggers) / len(lines)}
 
 
-def inside(pack: Pack, lines: list[bytes], us: float, parse: float) -> dict[str, Any]:
-    """Where a pack's microseconds go, from the samples of one more replay."""
+def inside(pack: Pack, lines: list[bytes], row: dict[str, Any]) -> dict[str, Any]:
+    """Where a pack's time goes, from the samples of one more replay."""
     run, found = replaying(pack, lines), Samples()
     with sampling(found):
         seconds, _ = _timed(run)
-    stages = {name: {"us": share * us, "ratio": share * us / parse} for name, share in shares(found).items()}
+    stages = {name: {"us": share * row["us"], "ratio": share * row["ratio"]} for name, share in shares(found).items()}
     hot = [each._asdict() for each in hottest(found, NOTED)]
     return {"samples": found.total(), "sampled_us": _each([seconds], lines), "stages": stages, "hottest": hot}
 
 
-def marginal(rows: list[dict[str, Any]], parse: float) -> dict[str, float]:
-    """What one more rule costs an event, by the line through packs of several sizes: one that hears it, and one of the pack."""
-    hearing, fixed = line_through([(row["heard"], row["us"]) for row in rows])
-    of_the_pack, _ = line_through([(row["rules"], row["us"]) for row in rows])
-    return {"us_heard": hearing, "ratio_heard": hearing / parse, "us_rule": of_the_pack, "us_without": fixed}
+def marginal(rows: list[dict[str, Any]]) -> dict[str, float]:
+    """What a rule more costs an event, one that hears it and one of the pack: medians of the lines of all rounds."""
+
+    def fitted(over: str, what: str) -> tuple[float, float]:
+        xs, rounds = [row[over] for row in rows], zip(*(row[what] for row in rows), strict=True)
+        fits = [line_through(list(zip(xs, ys, strict=True))) for ys in rounds]
+        return median(slope for slope, _ in fits), median(height for _, height in fits)
+
+    hearing, without = fitted("heard", "us_rounds")
+    ratio, _ = fitted("heard", "ratio_rounds")
+    of_the_pack, _ = fitted("rules", "us_rounds")
+    return {"us_heard": hearing, "ratio_heard": ratio, "us_rule": of_the_pack, "us_without": without}
 
 
 def main() -> None:

@@ -105,13 +105,13 @@ def test_the_way_of_an_event_is_all_stages() -> None:
 
 
 def test_what_a_rule_costs_is_the_slope_over_the_packs() -> None:
-    """By what hears the event, not by what is in the pack."""
+    """By what hears the event, round by round: that the machine was slower in one of them does not bend the line."""
     rows = [
-        {"heard": 4.0, "rules": 15, "us": 60.0},
-        {"heard": 8.0, "rules": 30, "us": 80.0},
-        {"heard": 16.0, "rules": 60, "us": 120.0},
+        {"heard": 4.0, "rules": 15, "us_rounds": [60.0, 120.0, 60.0], "ratio_rounds": [30.0, 30.0, 30.0]},
+        {"heard": 8.0, "rules": 30, "us_rounds": [80.0, 160.0, 80.0], "ratio_rounds": [40.0, 40.0, 40.0]},
+        {"heard": 16.0, "rules": 60, "us_rounds": [120.0, 240.0, 120.0], "ratio_rounds": [60.0, 60.0, 60.0]},
     ]
-    found = marginal(rows, 2.0)
+    found = marginal(rows)
 
     assert isclose(found["us_heard"], 5.0)
     assert isclose(found["ratio_heard"], 2.5)
