@@ -57,7 +57,7 @@ lint: .venv/ready ## style, import contracts, the default pack
 types: .venv/ready ## strict types
 	$(BIN)/mypy
 
-bench: .venv/ready ## speed of the engine in replay, as ratios within one run
+bench-engine: .venv/ready ## the engine in replay by stage, as ratios within one run; what one more listening rule costs (10 min)
 	$(BIN)/python -m tests.bench.engine
 
 guard: .venv/ready ## what an event costs the engine by stage, in bytecodes, against what was recorded (half a minute)
@@ -91,6 +91,8 @@ demo-kafka: .venv/ready ## broker, topics, a published log, two workers, trigger
 
 bench-peers: .venv/ready ## job J by Kairos and by its peers on one broker: EVENTS= CUSTOMERS= ROUNDS= CONTENDERS=
 	$(BIN)/python -m tests.bench.jobj.run --events $(EVENTS) --customers $(CUSTOMERS) --rounds $(ROUNDS) --contenders $(CONTENDERS)
+
+bench: bench-peers ## short for bench-peers
 
 bench-restore: .venv/ready ## job J started cold and killed, Kairos and Kafka Streams (half an hour, 5 GB): RESTORED= CONTENDERS=
 	$(BIN)/python -m tests.bench.jobj.restore --customers $(RESTORED) --contenders $(CONTENDERS)

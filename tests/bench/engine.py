@@ -1,23 +1,46 @@
-"""The engine in replay against `orjson.loads` of the same lines: CPU time, alternating, medians of three."""
+"""The engine in replay against `orjson.loads` of the same lines: the default pack, and packs whose 15, 30, 60 rules all listen.
+
+    python -m tests.bench.engine --customers 3000 --days 60
+
+CPU time, alternating, medians of three rounds; ratios and slopes are of figures of one round. By stage from samples, which are
+taken in replays of their own. What a listening rule costs is the slope over the packs of 15, 30 and 60.
+
+Rule: microseconds are those of this machine in this hour; what compares is the ratio.
+"""
 
 from __future__ import annotations
 
 import argparse
-import statistics
+import gc
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
 
 import orjson
 from rich.console import Console
-from rich.table import Table
 
-from stream.engine.decision import Output
+from stream.domain.events import Coordinates, Event, Order
+from stream.engine.decision import Counts, Output
 from stream.engine.engine import Engine
 from stream.packs import loader
+from stream.packs.spec import Pack
 from stream.shell.cli import collect_rarely
-from stream.shell.logfile import Numbered, recorded
+from stream.shell.logfile import Numbered, Recorded, recorded
 from stream.shell.replay import Replay
 from stream.simulator import Bank
+from tests.bench import engine_shown, sixty
+from tests.bench.jobj.results import machine
+from tests.bench.sampling import Samples, hottest, sampling, shares
+
+HOME = Path(__file__).parents[2] / ".bench"
+ROUNDS = 3
+LISTENING = (15, 30, 60)
+"""Rules of the packs whose slope is what one more costs."""
+NOTED = 12
+"""Functions named in the profile."""
 
 
 class Nowhere:
@@ -27,18 +50,40 @@ class Nowhere:
         """Forget."""
 
 
-def replaying(pack_name: str, lines: list[bytes]) -> Callable[[], None]:
+class Heard(NamedTuple):
+    """How many rules hear an event of a log: on average, and at most."""
+
+    mean: float
+    most: int
+
+
+class Case(NamedTuple):
+    """One pack as it is measured.
+
+    Attributes:
+        seconds: CPU time of each replay.
+        counts: What a replay told, the same in each.
+    """
+
+    name: str
+    pack: Pack
+    seconds: list[float]
+    counts: Counts
+
+
+def replaying(pack: Pack, lines: list[bytes]) -> Callable[[], Counts]:
     """A replay that only needs to be started."""
-    driver = Replay(Engine(loader.load(pack_name), "replay"), Nowhere())
-    return lambda: driver.run(recorded(Numbered("log.jsonl", number, line) for number, line in enumerate(lines, 1)))
+    driver = Replay(Engine(pack, "replay"), Nowhere())
+    return lambda: driver.run(_log(lines))
 
 
-def replay_seconds(pack_name: str, lines: list[bytes]) -> float:
+def _log(lines: list[bytes]) -> Iterator[Recorded]:
+    return recorded(Numbered("log.jsonl", number, line) for number, line in enumerate(lines, 1))
+
+
+def replay_seconds(pack: Pack, lines: list[bytes]) -> float:
     """CPU seconds of one replay."""
-    run = replaying(pack_name, lines)
-    began = time.process_time()
-    run()
-    return time.process_time() - began
+    return _timed(replaying(pack, lines))[0]
 
 
 def parse_seconds(lines: list[bytes]) -> float:
@@ -49,24 +94,113 @@ def parse_seconds(lines: list[bytes]) -> float:
     return time.process_time() - began
 
 
+def _timed(run: Callable[[], Counts]) -> tuple[float, Counts]:
+    gc.collect()
+    began = time.process_time()
+    counts = run()
+    return time.process_time() - began, counts
+
+
+def heard(pack: Pack, lines: list[bytes]) -> Heard:
+    """How many rules of a pack hear an event, its conditions met; an event that nothing listens to counts as well."""
+    engine = Engine(pack, "replay")
+    numbers = []
+    for at, name, number, line in _log(lines):
+        event = engine.decoder.from_json(line, Coordinates(name, 0, 0, number, at, Order.SEQUENCED))
+        if isinstance(event, Event) and event.type in engine.plan.audiences:
+            numbers.append(len(engine.plan.audiences[event.type].of(event.data).rules))
+        else:
+            numbers.append(0)
+    return Heard(sum(numbers) / len(numbers), max(numbers))
+
+
+def line_through(pairs: list[tuple[float, float]]) -> tuple[float, float]:
+    """Slope and height at 0 of the straight line of best fit.
+
+    >>> line_through([(1.0, 5.0), (2.0, 7.0), (4.0, 11.0)])
+    (2.0, 3.0)
+    """
+    x, y = (sum(column) / len(pairs) for column in zip(*pairs, strict=True))
+    slope = sum((a - x) * (b - y) for a, b in pairs) / sum((a - x) ** 2 for a, _ in pairs)
+    return slope, y - slope * x
+
+
+def measured(name: str, lines: list[bytes], rounds: int = ROUNDS) -> dict[str, Any]:
+    """Everything about these lines, as plain data: microseconds are CPU time an event."""
+    packs = {name: loader.load(name), **{f"{number} that listen": sixty.pack(number) for number in LISTENING}}
+    cases = [Case(each, pack, [], Counts()) for each, pack in packs.items()]
+    parsed = [_round(cases, lines) for _ in range(rounds)]
+    rows = [_row(case, lines, parsed) for case in cases]
+    for place in (0, -1):
+        rows[place] |= inside(cases[place].pack, lines, rows[place])
+    told = {"machine": machine(), "events": len(lines), "parse_us": _each(parsed, lines)}
+    return {**told, "packs": rows, "marginal": marginal(rows[1:])}
+
+
+def _round(cases: list[Case], lines: list[bytes]) -> float:
+    """One replay of each; CPU seconds of a parse in between, which is short, so that one alone would be chance."""
+    parsed = []
+    for case in cases:
+        parsed.append(parse_seconds(lines))
+        seconds, counts = _timed(replaying(case.pack, lines))
+        case.seconds.append(seconds)
+        case.counts.clear()
+        case.counts.update(counts)
+    return median(parsed)
+
+
+def _each(seconds: list[float], lines: list[bytes]) -> float:
+    return median(seconds) / len(lines) * 1e6
+
+
+def _row(case: Case, lines: list[bytes], parsed: list[float]) -> dict[str, Any]:
+    hears = heard(case.pack, lines)
+    ratios = [seconds / parse for seconds, parse in zip(case.seconds, parsed, strict=True)]
+    candidates, triggers = (sum(n for key, n in case.counts.items() if key[0] == kind) for kind in ("candidate", "trigger"))
+    row = {"name": case.name, "rules": len(case.pack.spec.rules), "heard": hears.mean, "heard_most": hears.most}
+    row |= {"us": _each(case.seconds, lines), "us_rounds": [_each([each], lines) for each in case.seconds]}
+    row |= {"ratio": median(ratios), "ratio_rounds": ratios}
+    return {**row, "triggers": triggers / len(lines), "refused": (candidates - triggers) / len(lines)}
+
+
+def inside(pack: Pack, lines: list[bytes], row: dict[str, Any]) -> dict[str, Any]:
+    """Where a pack's time goes, from the samples of one more replay."""
+    run, found = replaying(pack, lines), Samples()
+    with sampling(found):
+        seconds, _ = _timed(run)
+    stages = {name: {"us": share * row["us"], "ratio": share * row["ratio"]} for name, share in shares(found).items()}
+    hot = [each._asdict() for each in hottest(found, NOTED)]
+    return {"samples": found.total(), "sampled_us": _each([seconds], lines), "stages": stages, "hottest": hot}
+
+
+def marginal(rows: list[dict[str, Any]]) -> dict[str, float]:
+    """What a rule more costs an event, one that hears it and one of the pack: medians of the lines of all rounds."""
+
+    def fitted(over: str, what: str) -> tuple[float, float]:
+        xs, rounds = [row[over] for row in rows], zip(*(row[what] for row in rows), strict=True)
+        fits = [line_through(list(zip(xs, ys, strict=True))) for ys in rounds]
+        return median(slope for slope, _ in fits), median(height for _, height in fits)
+
+    hearing, without = fitted("heard", "us_rounds")
+    ratio, _ = fitted("heard", "ratio_rounds")
+    of_the_pack, _ = fitted("rules", "us_rounds")
+    return {"us_heard": hearing, "ratio_heard": ratio, "us_rule": of_the_pack, "us_without": without}
+
+
 def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pack", default="retail_bank")
+    """Measure, show, keep."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pack", default=loader.DEFAULT)
     parser.add_argument("--customers", type=int, default=3_000)
     parser.add_argument("--days", type=int, default=60)
+    parser.add_argument("--json", type=Path, default=HOME / "engine.json", help="where the figures are kept")
     options = parser.parse_args()
     lines = list(Bank(options.customers, options.days, 1).events())
     collect_rarely()
-    pairs = [(parse_seconds(lines), replay_seconds(options.pack, lines)) for _ in range(3)]
-    parsed, replayed = (statistics.median(column) for column in zip(*pairs, strict=True))
-    table = Table(title=f"{len(lines):,} events, {options.customers:,} customers, pack {options.pack}")
-    for heading in ("what", "us an event", "events/s", "ratio"):
-        table.add_column(heading, justify="left" if heading == "what" else "right")
-    for what, seconds in (("orjson.loads", parsed), ("replay", replayed)):
-        each = seconds / len(lines) * 1e6
-        table.add_row(what, f"{each:.2f}", f"{1e6 / each:,.0f}", f"{seconds / parsed:.1f}")
-    Console().print(table)
+    found = {"customers": options.customers, "days": options.days, **measured(options.pack, lines)}
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    options.json.write_text(json.dumps(found, indent=1) + "\n")
+    engine_shown.show(found, Console())
 
 
 if __name__ == "__main__":

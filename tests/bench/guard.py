@@ -22,26 +22,17 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from stream.packs import loader
 from stream.shell.cli import collect_rarely
 from stream.simulator import Bank
 from tests.bench.engine import parse_seconds, replay_seconds, replaying
+from tests.bench.stages import REST, STAGES, stage
 
 RECORDED = Path(__file__).with_name("recorded.json")
 PACK = "retail_bank"
 CUSTOMERS, DAYS = 300, 30
 NOTICED = 0.1
 """Share of change from which on it is told."""
-STAGES = {
-    "encode": ("wire/encode", "wire/outputs", "engine/payload", "engine/messages"),
-    "decode": ("wire/", "shell/logfile"),
-    "fold": ("features/", "engine/folding", "engine/floating", "domain/"),
-    "mechanisms": ("mechanisms/", "engine/rules", "engine/filters"),
-    "gates": ("policy/",),
-    "state": ("engine/row", "engine/customer", "engine/seen"),
-    "drive": ("engine/", "shell/replay"),
-}
-"""Files of the package by stage; the first that fits has it."""
-REST = "rest"
 
 
 class Cost(NamedTuple):
@@ -72,7 +63,7 @@ class Change(NamedTuple):
 def measured(lines: list[bytes]) -> Cost:
     """Replay these lines under a count of every bytecode."""
     counts: Counter[CodeType] = Counter()
-    run = replaying(PACK, lines)
+    run = replaying(loader.load(PACK), lines)
     with counting(counts):
         run()
     stages: Counter[str] = Counter()
@@ -100,12 +91,6 @@ def counting(counts: Counter[CodeType]) -> Iterator[None]:
         yield
     finally:
         sys.settrace(before)
-
-
-def stage(file: str) -> str:
-    """The stage that a file belongs to."""
-    path = Path(file).as_posix().rpartition("/stream/")[2]
-    return next((name for name, parts in STAGES.items() if path.startswith(parts)), REST)
 
 
 def version() -> str:
@@ -142,7 +127,7 @@ def main() -> None:
         console.print(f"recorded with Python {recorded.python}, measured with {now.python}: the figures do not compare")
     for each in changes(recorded.stages, now.stages):
         console.print(told.format(*each, each.share))
-    ratio = replay_seconds(PACK, lines) / parse_seconds(lines)
+    ratio = replay_seconds(loader.load(PACK), lines) / parse_seconds(lines)
     console.print(f"replay {ratio:.0f} x orjson.loads of the same lines, on this machine")
 
 

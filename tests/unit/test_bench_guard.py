@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from stream.simulator import Bank
-from tests.bench import guard
-from tests.bench.guard import Change, changes, measured, stage
+from tests.bench.guard import Change, changes, measured
+from tests.bench.stages import REST, STAGES, stage
 
 
 def test_changes_of_more_than_a_tenth_are_told_with_their_stage() -> None:
@@ -32,8 +32,8 @@ def test_every_file_has_its_stage() -> None:
     assert stage("/any/where/stream/policy/contact.py") == "gates"
     assert stage("/any/where/stream/wire/inputs/txn.py") == "decode"
     assert stage("/any/where/stream/engine/step.py") == "drive"
-    assert stage("/any/where/json/decoder.py") == guard.REST
+    assert stage("/any/where/json/decoder.py") == REST
     package = Path(__file__).parents[2] / "stream"
-    for parts in guard.STAGES.values():
+    for parts in STAGES.values():
         for part in parts:
             assert list(package.glob(f"{part}*")), f"no file begins with {part}"
