@@ -15,10 +15,11 @@ import faust
 import msgspec
 
 from stream.domain.events import Coordinates, Event, Order
+from stream.domain.facts import Fact
 from stream.engine.clock import Clock
 from stream.engine.customer import Customer
 from stream.engine.engine import Engine
-from stream.engine.row import Row
+from stream.engine.row import Row, facts_of, facts_raw
 from stream.engine.timeline import advance, take
 from stream.packs import loader
 from stream.wire.decode import subject_of
@@ -52,14 +53,20 @@ class Whole(Customer):
 
     def __init__(self, subject: str, value: Any) -> None:
         row = Row() if value is None else msgspec.convert(value["row"], Row, str_keys=True)
+        if value is not None:
+            deferred = msgspec.convert(value["deferred"], dict[str, list[Fact]])
+            row.deferred = {rule: facts_raw(facts) for rule, facts in deferred.items()}
         super().__init__(engine.plan, engine.codec, subject, row)
         for slot, state in {} if value is None else value["slots"].items():
             self._states[slot] = msgspec.convert(state, engine.plan.slots[slot], str_keys=True)
 
     def stored(self) -> Any:
         """What JSON can hold."""
-        slots = {slot: msgspec.to_builtins(state, str_keys=True) for slot, state in self._states.items()}
-        return {"row": msgspec.to_builtins(self.row, str_keys=True), "slots": slots}
+        known = {slot: state for slot, state in self._states.items() if state is not None}
+        slots = {slot: msgspec.to_builtins(state, str_keys=True) for slot, state in known.items()}
+        row = msgspec.to_builtins(msgspec.structs.replace(self.row, deferred={}), str_keys=True)
+        deferred = {rule: msgspec.to_builtins(facts_of(waiting)) for rule, waiting in self.row.deferred.items()}
+        return {"row": row, "slots": slots, "deferred": deferred}
 
 
 class Packed(Customer):

@@ -45,6 +45,8 @@ ROCKS = "Faust as documented (group_by, JSON table, RocksDB)"
 KEYED = "the same, its input keyed by customer already"
 MEMORY = "the same, keyed, our row codec, memory store"
 WALL, RECORDED = "Kairos", "Kairos, recorded clock"
+STANDSTILL = 60.0
+"""Seconds without a record after which nothing more is expected; it takes half of that to start."""
 HANDLED = Engine(PACK).plan.handled
 
 
@@ -175,11 +177,16 @@ def kind(line: bytes) -> str:
 
 
 def wait(reader: Consumer, topic: str, least: int, process: subprocess.Popen[bytes]) -> int:
-    """Return when a topic has so many records."""
+    """Return when a topic has so many records. Raises SystemExit when the worker has ended or stands still."""
+    before, moved = 0, time.monotonic()
     while True:
         ends = [reader.get_watermark_offsets(TopicPartition(topic, n), timeout=30)[1] for n in range(PARTITIONS)]
         if sum(ends) >= least:
             return sum(ends)
+        if sum(ends) > before:
+            before, moved = sum(ends), time.monotonic()
+        if time.monotonic() - moved > STANDSTILL:
+            raise SystemExit(f"the Faust worker stands still at {before} of {least} records")
         if process.poll() is not None:
             raise SystemExit(f"the Faust worker ended with {process.returncode}")
         time.sleep(0.05)
