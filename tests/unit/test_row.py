@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
+from hypothesis.strategies import builds, integers, lists, sampled_from
 
 from stream.domain.days import NEVER
 from stream.domain.errors import StateError
+from stream.domain.facts import Fact
 from stream.engine.engine import Engine
 from stream.engine.partition import LEDGER, Partition
-from stream.engine.row import VERSION, Codec, Row, due_of
+from stream.engine.row import VERSION, Codec, Row, deferring, due_of, facts_of, facts_raw
 from tests.builders import dormancy, journal, pack, posting, rich_pack, session, tier
 from tests.histories import histories, sequenced
 
+FACTS = builds(
+    Fact, integers(1, 3), integers(0, 5), integers(0, 9), integers(-(10**15), 10**15), *[sampled_from(["", "a", "b"])] * 3
+)
 AUM = {"aum": {"kind": "balances"}}
 
 
@@ -34,6 +40,31 @@ def test_rows_round_trip(events: list[Any]) -> None:
             states = {name: engine.codec.state(row, name) for name in row.slots}
             engine.codec.put(row, states)
             assert engine.codec.encode(row, due_of(value)) == value
+
+
+@given(lists(FACTS, min_size=1))
+def test_facts_that_wait_are_appended_unread_and_read_in_the_order_of_their_times(told: list[Fact]) -> None:
+    """Those of one time and origin stay in the order in which they came."""
+    waiting = None
+    for fact in told:
+        waiting = deferring(waiting, fact)
+
+    assert waiting is not None
+    assert facts_of(waiting) == sorted(told, key=lambda fact: (fact.at, fact.origin))
+    assert bytes(waiting) == bytes(facts_raw(told))
+
+
+@given(lists(FACTS, min_size=1), FACTS)
+def test_facts_written_as_any_array_are_added_to(before: list[Fact], fact: Fact) -> None:
+    """A former engine wrote arrays of any head, in order."""
+    waiting = deferring(msgspec.Raw(msgspec.msgpack.encode(before)), fact)
+
+    assert facts_of(waiting) == sorted([*before, fact], key=lambda each: (each.at, each.origin))
+
+
+def test_facts_that_are_none_are_refused() -> None:
+    with pytest.raises(StateError, match="row does not fit this engine"):
+        facts_of(msgspec.Raw(msgspec.msgpack.encode([["not", "a", "fact"]])))
 
 
 def test_deadline_is_read_without_decoding() -> None:
