@@ -145,11 +145,24 @@ def test_the_page_says_every_contender_and_what_is_left_out(tmp_path: Path) -> N
     results.figure(Figure("kairos", 1100, 1000.0, 2.0, 1.0, 0.1, 3 * 2**20, 7, "abcd"))
     results.skip("faust", "rocksdict is not installed\nmore")
 
-    text = page.page(page.figures(results, None), results, 50)
+    text = page.page(page.figures(results), results, 50)
 
     assert "| Kairos, exactly once | 1,100 | 500 | 1000.0 | 3 |  |  |" in text
     assert "Left out: Faust as documented: rocksdict is not installed\n" in text
     assert "abcd" in text
+
+
+@pytest.mark.parametrize(("rate", "said"), [(2000.0, "| yes |"), (1000.0, "| **no** |")])
+def test_the_page_holds_aims_against_what_was_measured(tmp_path: Path, rate: float, said: str) -> None:
+    """A missed aim is told like a reached one; one without figures is not told."""
+    results = Results(tmp_path / "results.jsonl")
+    results.figure(Figure("kairos", 1100, rate, 1.0, 1.0, 0.1, 3 * 2**20, 7, "abcd"))
+    results.figure(Figure("streams-eos", 1100, 1000.0, 1.0, 1.0, 0.1, 3 * 2**20, 7, "abcd"))
+
+    text = page.page(page.figures(results), results, 50)
+
+    assert f"| rate of kairos to streams-eos | >= 2 | {rate / 1000:.2f} {said}" in text
+    assert "faust" not in text.partition("## Aims")[2]
 
 
 @pytest.mark.parametrize("kind", list(rules.SAYS))

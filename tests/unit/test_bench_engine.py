@@ -19,6 +19,7 @@ from stream.packs.vocabulary import MECHANISMS
 from stream.simulator import Bank
 from tests.bench import engine, engine_shown, sixty
 from tests.bench.engine import Heard, heard, marginal, measured, replaying
+from tests.bench.jobj import sections
 from tests.bench.sampling import PACKAGE, WAY, Samples, hottest, innermost, sampling, shares
 from tests.bench.stages import REST, STAGES
 
@@ -133,3 +134,5 @@ def test_the_figures_are_plain_data_and_are_shown(lines: list[bytes]) -> None:
         assert isclose(sum(each["us"] for each in row["stages"].values()), row["us"])
         assert isclose(sum(each["ratio"] for each in row["stages"].values()), row["ratio"])
     assert all(name in text for name in (*WAY, "orjson.loads", "60 that listen", "a rule more that hears the event"))
+    on_the_page = sections.engine(found)
+    assert all(f"| {name} |" in on_the_page for name in (*WAY, "retail_bank", "60 that listen"))
