@@ -13,7 +13,7 @@ from tests.bench.jobj.trial import RATE
 RECOVERY = """
 ## Recovery
 
-Job J again, one run: every customer has come at least once, then the contender was stopped. **Cold**: started without local
+Job J again: every customer has come at least once, then the contender was stopped. **Cold**: started without local
 state, after its group had forgotten it; from the start of the process until a reader of committed records has a trigger of a
 new event in each of the two partitions. That includes the program's own start, joining the group, the restore and the
 decision; the restore alone is what the contender's log says of it (Kairos counts fencing with it). **Kill**: SIGKILL with
