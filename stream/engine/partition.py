@@ -217,7 +217,7 @@ class Partition:
             if event.recorded <= self._clock.of(RELEASE):
                 advance(work, customer, self._clock, self._order)
             return
-        if self._order is Order.SEQUENCED:
+        if self._order is _SEQUENCED:
             self._behind.floor = floor
             clock = self._behind
         else:

@@ -43,12 +43,12 @@ def hold(customer: Customer, event: Event) -> None:
     insort(customer.row.inbox, _held(event))
 
 
-def advance(work: Work, customer: Customer, clock: Clock, order: Order) -> bool:
-    """Deadlines and held events in the order of the clock, as far as it has come; whether there were any.
+def advance(work: Work, customer: Customer, clock: Clock, order: Order) -> None:
+    """Deadlines and held events in the order of the clock, as far as it has come.
 
     An event recorded at the very instant a deadline counts as passed still comes before it.
     """
-    release, latest, timed, moved = clock.of(RELEASE), clock.latest(), work.plan.timed, False
+    release, latest, timed = clock.of(RELEASE), clock.latest(), work.plan.timed
     while customer.next_due() <= latest:
         inbox = customer.row.inbox
         head = inbox[0].recorded if inbox and inbox[0].recorded <= release else NEVER
@@ -65,9 +65,7 @@ def advance(work: Work, customer: Customer, clock: Clock, order: Order) -> bool:
             take(work, customer, _released(inbox.pop(0), customer.subject))
         else:
             # it has come for some source, but not for those it waits for
-            break
-        moved = True
-    return moved
+            return
 
 
 def sources(rule: Bound, order: Order) -> tuple[str, ...]:

@@ -32,10 +32,11 @@ from stream.shell.logfile import Numbered, Recorded, recorded
 from stream.shell.replay import Replay
 from stream.simulator import Bank
 from tests.bench import engine_shown, sixty
+from tests.bench.fits import line_through
+from tests.bench.jobj.log import HOME
 from tests.bench.jobj.results import machine
 from tests.bench.sampling import Samples, hottest, sampling, shares
 
-HOME = Path(__file__).parents[2] / ".bench"
 ROUNDS = 3
 LISTENING = (15, 30, 60)
 """Rules of the packs whose slope is what one more costs."""
@@ -112,17 +113,6 @@ def heard(pack: Pack, lines: list[bytes]) -> Heard:
         else:
             numbers.append(0)
     return Heard(sum(numbers) / len(numbers), max(numbers))
-
-
-def line_through(pairs: list[tuple[float, float]]) -> tuple[float, float]:
-    """Slope and height at 0 of the straight line of best fit.
-
-    >>> line_through([(1.0, 5.0), (2.0, 7.0), (4.0, 11.0)])
-    (2.0, 3.0)
-    """
-    x, y = (sum(column) / len(pairs) for column in zip(*pairs, strict=True))
-    slope = sum((a - x) * (b - y) for a, b in pairs) / sum((a - x) ** 2 for a, _ in pairs)
-    return slope, y - slope * x
 
 
 def measured(name: str, lines: list[bytes], rounds: int = ROUNDS) -> dict[str, Any]:

@@ -33,8 +33,9 @@ from stream.shell.cli import collect_rarely
 from stream.shell.logfile import Numbered, recorded
 from stream.simulator import Bank
 from tests.bench import rules
+from tests.bench.fits import line_through
+from tests.bench.jobj.log import HOME
 
-HOME = Path(__file__).parents[2] / ".bench"
 PEOPLE, DAYS, SEED = 400, 60, 1
 """Whom the log is about that all of this is measured with."""
 CHUNK = 4000
@@ -70,10 +71,7 @@ def slope(pairs: list[tuple[float, float]]) -> float:
     >>> round(slope([(10, 5), (100, 50), (1000, 500)]), 3), slope([(10, 5)])
     (1.0, 0.0)
     """
-    xs, ys = [log(x) for x, _ in pairs], [log(y) for _, y in pairs]
-    x, y = sum(xs) / len(xs), sum(ys) / len(ys)
-    spread = sum((each - x) ** 2 for each in xs)
-    return sum((a - x) * (b - y) for a, b in zip(xs, ys, strict=True)) / spread if spread else 0.0
+    return line_through([(log(x), log(y)) for x, y in pairs])[0] if len(pairs) > 1 else 0.0
 
 
 class Story:

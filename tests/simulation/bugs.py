@@ -192,7 +192,6 @@ def _timer_fired_by_an_event() -> Any:
             now = Clock()
             now.floor = event.at
             advance(work, customer, now, self._order)
-            customer.next_due()
         take(work, customer, event)
 
     return patch.object(engine.Partition, "_event", _event)

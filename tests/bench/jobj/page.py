@@ -13,7 +13,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from tests.bench import growth
 from tests.bench.jobj import aims, latency, log, report, restore, sections
 from tests.bench.jobj import rounds as rounds_of
 from tests.bench.jobj.contenders.contender import ROOT, venv
@@ -25,8 +24,8 @@ HERE = Path(__file__).parent
 INTRO = """# Speed
 
 Figures of one machine, and how to get your own: `make bench-peers` (job J against its peers, one broker, alternating
-rounds), `make bench-restore` (its recovery) and `make bench-growth` (the engine alone), then `make bench-page`, which writes
-this page: do not edit it.
+rounds), `make bench-restore` (its recovery), `make bench-engine` and `make bench-growth` (the engine alone), then `make
+bench-page`, which writes this page: do not edit it.
 
 Machine: {machine}, Apache Kafka 4.1 on the same cores.
 
@@ -97,8 +96,8 @@ def main() -> None:
     """Write everything."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--results", type=Path, default=log.HOME / "jobj-results.jsonl")
-    parser.add_argument("--growth", type=Path, default=growth.HOME / "growth.json")
-    parser.add_argument("--engine", type=Path, default=growth.HOME / "engine.json")
+    parser.add_argument("--growth", type=Path, default=log.HOME / "growth.json")
+    parser.add_argument("--engine", type=Path, default=log.HOME / "engine.json")
     parser.add_argument("--restored", type=Path, default=restore.RESULTS)
     parser.add_argument("--customers", type=int, default=100_000)
     options = parser.parse_args()
