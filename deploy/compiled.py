@@ -42,12 +42,13 @@ def build(where: Path) -> int:
     shutil.rmtree(where, ignore_errors=True)
     package = where / "stream"
     shutil.copytree(ROOT / "stream", package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "deploy" / "native" / "quick.pyx", package)
     os.chdir(where)
     extensions = [
         Extension(
             ".".join(path.relative_to(where).with_suffix("").parts), [str(path.relative_to(where))], extra_compile_args=FLAGS
         )
-        for path in modules(package)
+        for path in [*modules(package), package / "quick.pyx"]
     ]
     with tempfile.TemporaryDirectory() as scratch:
         made = cythonize(

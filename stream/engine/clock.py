@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from stream.domain.days import NEVER
-from stream.domain.events import Tick
+from stream.domain.events import Order, Tick
 from stream.wire.registry import SOURCES
 
 EVERY: Final = "*"
@@ -66,6 +66,10 @@ class Clock:
         """The furthest that any source is."""
         return self._latest if self._latest > self.floor else self.floor
 
+    def furthest(self, order: Order) -> int:
+        """No deadline or held event after this can have come: of an old log all stand in one order, and wait for `RELEASE`."""
+        return self.of(RELEASE) if order is Order.RECORDED else self.latest()
+
     def dump(self) -> dict[str, object]:
         """Plain data for the ledger."""
         return {"floor": self.floor, "vector": self.vector, "idle": sorted(self.idle)}
@@ -98,7 +102,7 @@ class Alarms:
         return len(self._queued) + len(self._known)
 
     def arm(self, subject: str, due: int) -> None:
-        """Look at this customer once any source has reached ``due``."""
+        """Look at this customer once ``due`` may have come."""
         if due < self._queued.get(subject, NEVER):
             self._queued[subject] = due
             heapq.heappush(self._heap, (due, subject))
@@ -117,10 +121,10 @@ class Alarms:
         self._known.clear()
         self._waiting.clear()
 
-    def ring(self, clock: Clock) -> Iterator[str]:
+    def ring(self, clock: Clock, furthest: int) -> Iterator[str]:
         """Customers to look at now, earliest deadline first; stop iterating and the rest stays armed."""
-        heap, queued, latest = self._heap, self._queued, clock.latest()
-        while heap and heap[0][0] <= latest:
+        heap, queued = self._heap, self._queued
+        while heap and heap[0][0] <= furthest:
             due, subject = heapq.heappop(heap)
             if queued.get(subject) == due:
                 del queued[subject]

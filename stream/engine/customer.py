@@ -8,7 +8,7 @@ from stream.domain.days import NEVER
 from stream.domain.facts import Fact, Standing
 from stream.engine.binding import Plan
 from stream.engine.folding import Reading
-from stream.engine.row import GATES, Codec, Row, deferring
+from stream.engine.row import BY_TIME, GATES, Codec, Held, Row, deferring, facts_of, facts_raw, held_of, holding, recorded_of
 from stream.engine.rules import Bound
 from stream.features import balances
 from stream.policy.contact import Ledger
@@ -23,19 +23,37 @@ class Customer:
 
     Attributes:
         due: Not later than the next deadline (lateness included) or held event; exact after `next_due`.
+        timer: The next deadline alone, as of `next_due`.
+        head: When the first held event was recorded.
         alarm: When somebody has to look at the row although no event comes: the next deadline that may not be quiet.
         deadlines: When the next deadline of a waiting rule counts as passed (lateness after it), by its place, if it has one.
         stale: Whether another plan worked out the deadlines that the row came with.
     """
 
-    __slots__ = ("_changed", "_codec", "_states", "alarm", "deadlines", "due", "plan", "row", "stale", "subject")
+    __slots__ = (
+        "_changed",
+        "_codec",
+        "_states",
+        "_waiting",
+        "alarm",
+        "deadlines",
+        "due",
+        "head",
+        "plan",
+        "row",
+        "stale",
+        "subject",
+        "timer",
+    )
 
     def __init__(self, plan: Plan, codec: Codec, subject: str, row: Row) -> None:
         self.plan, self.subject, self.row = plan, subject, row
         self._codec = codec
         self._states: dict[str, Any] = {}
         self._changed: dict[str, Any] = {}
-        self.due = self.alarm = NEVER
+        self._waiting: dict[str, list[Fact]] = {}
+        self.due = self.timer = self.alarm = NEVER
+        self.head = recorded_of(row.inbox[0]) if row.inbox else NEVER
         deadlines = row.deadlines
         self.stale = deadlines is None
         if deadlines is None:
@@ -89,6 +107,7 @@ class Customer:
         if self._changed:
             self._codec.put(self.row, self._changed)
             self._changed.clear()
+        self.settle()
         return self._codec.encode(self.row, self.alarm)
 
     def repeats(self, digest: bytes) -> bool:
@@ -102,10 +121,49 @@ class Customer:
         self.row.recent = recent[-WIDTH * (RECENT - 1) :] + digest
         return False
 
+    def hold(self, held: Held) -> None:
+        """Keep an event until its recorded time is proven complete."""
+        holding(self.row.inbox, held)
+        if held.recorded < self.head:
+            self.head = held.recorded
+
+    def release(self) -> Held:
+        """The first held event, which is held no longer."""
+        inbox = self.row.inbox
+        held = held_of(inbox.pop(0))
+        self.head = recorded_of(inbox[0]) if inbox else NEVER
+        return held
+
     def defer(self, rule: Bound, fact: Fact) -> None:
         """Keep a fact until the deadline before it is proven."""
-        deferred = self.row.deferred
-        deferred[rule.name] = deferring(deferred.get(rule.name), fact)
+        read = self._waiting.get(rule.name)
+        if read is None:
+            deferred = self.row.deferred
+            deferred[rule.name] = deferring(deferred.get(rule.name), fact)
+        else:
+            read.append(fact)
+
+    def waiting(self, rule: Bound) -> list[Fact]:
+        """The facts that were deferred, in the order of their times; `forget` those that were heard."""
+        facts = self._waiting.get(rule.name)
+        if facts is None:
+            facts = self._waiting[rule.name] = facts_of(self.row.deferred[rule.name])
+        else:
+            facts.sort(key=BY_TIME)
+        return facts
+
+    def settle(self) -> None:
+        """What still waits goes back into the row."""
+        if self._waiting:
+            self.row.deferred.update((name, facts_raw(facts)) for name, facts in self._waiting.items())
+            self._waiting.clear()
+
+    def forget(self, rule: Bound, heard: int) -> None:
+        """So many of the first `waiting` wait no longer."""
+        facts = self._waiting[rule.name]
+        del facts[:heard]
+        if not facts:
+            del self._waiting[rule.name], self.row.deferred[rule.name]
 
     def renew(self, rule: Bound, state: Any) -> None:
         """A waiting rule's state has changed: its next deadline, worked out anew."""
@@ -120,10 +178,10 @@ class Customer:
 
     def next_due(self) -> int:
         """The earliest of all deadlines and held events, exactly."""
-        inbox, deadlines = self.row.inbox, self.deadlines
-        self.due = min(deadlines.values()) if deadlines else NEVER
-        if inbox and inbox[0].recorded < self.due:
-            self.due = inbox[0].recorded
+        deadlines = self.deadlines
+        self.due = self.timer = min(deadlines.values()) if deadlines else NEVER
+        if self.head < self.due:
+            self.due = self.head
         return self.due
 
     def loud(self) -> dict[int, int]:

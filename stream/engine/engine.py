@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
 
 from stream.domain.events import Coordinates, Event, JournalRecord, Order, Reject, Tick
+from stream.domain.native import quick
 from stream.domain.reasons import RejectCode
 from stream.engine.binding import Plan, bind
 from stream.engine.payload import Speaker
@@ -17,6 +18,7 @@ from stream.packs.spec import Pack
 from stream.wire.decode import Decoder
 from stream.wire.encode import Mode, Writer
 from stream.wire.registry import REGISTRY
+from stream.wire.ways import words
 
 SOURCE = "kairos_src"
 """Journal header that ingest adds: ``topic|partition|incarnation|offset|recorded|order``."""
@@ -83,8 +85,16 @@ class Engine:
         self._places = Places()
         self._amounts = {kind: [field for field, _ in REGISTRY[kind].money] for kind in self.plan.handled}
         self._currencies = frozenset(self.plan.rates.factors)
+        self._quick = self._accelerated(prefix)
         self._speaker = Speaker(self.plan)
         self._writer = Writer(prefix, f"kairos/{self.plan.spec.name}", mode)
+
+    def _accelerated(self, prefix: str) -> Callable[[JournalRecord], Entry | None]:
+        native, decoder = quick(), self.decoder
+        if native is None:
+            return _unread
+        reader = native.Reader(words(prefix).ways, self._places, self._currencies, decoder.max_bytes, decoder.ahead)
+        return reader.read  # type: ignore[no-any-return]
 
     def misfits(self, kept: Mapping[str, str]) -> list[str]:
         """What state kept by another pack of this name means otherwise than in this one: each ``name is X, was Y``."""
@@ -96,6 +106,9 @@ class Engine:
 
     def read(self, record: JournalRecord) -> Entry:
         """What a journal record says."""
+        return self._quick(record) or self._read(record)
+
+    def _read(self, record: JournalRecord) -> Entry:
         fields = dict(record.headers)
         if (text := fields.get(SOURCE)) is not None:
             source, where = self._places.read(text.decode())
@@ -115,6 +128,10 @@ class Engine:
                     item = _foreign(field)
                     break
         return _new(Entry, (record, item, where, source))  # type: ignore[no-any-return]
+
+
+def _unread(record: JournalRecord) -> Entry | None:
+    return None
 
 
 def kinds(plan: Plan) -> dict[str, str]:

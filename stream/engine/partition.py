@@ -233,11 +233,12 @@ class Partition:
         """Wake whoever is due; the room that is left, none when somebody may still be due."""
         clock, codec = self._clock, self._engine.codec
         clock.advance(tick)
-        for subject in self._alarms.ring(clock):
+        furthest = clock.furthest(self._order)
+        for subject in self._alarms.ring(clock, furthest):
             raw = self._raw(subject)
             due = NEVER if raw is None else codec.due(raw)
-            if due > clock.latest():
-                self._set(subject, due, RELEASE, clock.latest())
+            if due > furthest:
+                self._set(subject, due, RELEASE, furthest)
             else:
                 self._wake(self._customer(subject))
             room -= 1
@@ -258,8 +259,8 @@ class Partition:
 
     def _awaited(self, customer: Customer) -> bool:
         """Whether a held event may go, or a deadline that is not quiet has passed."""
-        clock, inbox, timed = self._clock, customer.row.inbox, self._plan.timed
-        if inbox and inbox[0].recorded <= clock.of(RELEASE):
+        clock, timed = self._clock, self._plan.timed
+        if customer.head <= clock.of(RELEASE):
             return True
         loud = customer.loud()
         return any(due <= clock.of(sources(timed[place], self._order)) for place, due in loud.items())
@@ -273,22 +274,19 @@ class Partition:
 
     def _arm(self, customer: Customer) -> None:
         """Set the alarm for the next deadline, or wait for the sources that hold back one that has come."""
-        latest, subject, inbox = self._clock.latest(), customer.subject, customer.row.inbox
+        furthest, subject, head = self._clock.furthest(self._order), customer.subject, customer.head
         loud = customer.loud()
-        customer.alarm = min(loud.values(), default=NEVER)
-        if inbox and inbox[0].recorded < customer.alarm:
-            customer.alarm = inbox[0].recorded
-        if customer.alarm > latest:
+        customer.alarm = min(head, min(loud.values())) if loud else head
+        if customer.alarm > furthest:
             if customer.alarm < NEVER:
                 self._alarms.arm(subject, customer.alarm)
             return
-        if inbox:
-            self._set(subject, inbox[0].recorded, RELEASE, latest)
+        self._set(subject, head, RELEASE, furthest)
         for place, deadline in loud.items():
-            self._set(subject, deadline, sources(self._plan.timed[place], self._order), latest)
+            self._set(subject, deadline, sources(self._plan.timed[place], self._order), furthest)
 
-    def _set(self, subject: str, due: int, topics: tuple[str, ...], latest: int) -> None:
-        if due > latest:
+    def _set(self, subject: str, due: int, topics: tuple[str, ...], furthest: int) -> None:
+        if due > furthest:
             if due < NEVER:
                 self._alarms.arm(subject, due)
         else:

@@ -7,6 +7,7 @@ that adds or drops a feature reads the rows of the pack before it.
 from __future__ import annotations
 
 import struct
+from bisect import bisect_right
 from collections.abc import Mapping
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -29,7 +30,8 @@ _VERSION = bytes([VERSION])
 _LONG = 0xDD
 _ARRAY = struct.Struct(">BI")
 """MessagePack's head of a long array."""
-_BY_TIME = attrgetter("at", "origin")
+BY_TIME = attrgetter("at", "origin")
+"""The order of facts that wait."""
 
 
 class Held(NamedTuple):
@@ -53,7 +55,7 @@ class Row(msgspec.Struct, array_like=True, gc=False):
     Attributes:
         seen: Latest recorded time of the events taken in, UTC ms: no decision is older.
         recent: Eight-byte digests of the last events' (source, id), oldest first: a producer's own retry is known by them.
-        inbox: Events held back (`Order.RECORDED`), in canonical order.
+        inbox: Events held back (`Order.RECORDED`), in canonical order, each a `Held` in bytes.
         deferred: By rule, facts at or past a deadline that is not proven yet, in bytes: see `deferring`.
         deadlines: By place of the waiting rule, when its next deadline counts as passed, UTC ms; those that have one. None
             until they are worked out with this plan.
@@ -62,12 +64,21 @@ class Row(msgspec.Struct, array_like=True, gc=False):
 
     seen: int = 0
     recent: bytes = b""
-    inbox: list[Held] = []
+    inbox: list[msgspec.Raw] = []
     deferred: dict[str, msgspec.Raw] = {}
     deadlines: dict[int, int] | None = None
     slots: dict[str, msgspec.Raw] = {}
 
 
+class _Head(msgspec.Struct, array_like=True, gc=False):
+    """The first field of a `Held`."""
+
+    recorded: int
+
+
+_HELD = msgspec.msgpack.Encoder().encode
+_HOLD = msgspec.msgpack.Decoder(Held).decode
+_HEAD = msgspec.msgpack.Decoder(_Head).decode
 _FACT = msgspec.msgpack.Encoder().encode
 _FACTS = msgspec.msgpack.Decoder(list[Fact])
 
@@ -137,6 +148,31 @@ class Codec:
             row.slots = dict(sorted(slots.items()))
 
 
+def holding(inbox: list[msgspec.Raw], held: Held) -> None:
+    """One more event, in its place; those there are stay unread as long as it comes last, as most do."""
+    raw = msgspec.Raw(_HELD(held))
+    if inbox and recorded_of(inbox[-1]) >= held.recorded:
+        inbox.insert(bisect_right(inbox, held, key=held_of), raw)
+    else:
+        inbox.append(raw)
+
+
+def recorded_of(raw: msgspec.Raw) -> int:
+    """When a held event was recorded. Raises StateError for what is none, as `held_of` does."""
+    try:
+        return _HEAD(raw).recorded
+    except msgspec.MsgspecError as error:
+        raise StateError(f"row does not fit this engine: {type(error).__name__}") from error
+
+
+def held_of(raw: msgspec.Raw) -> Held:
+    """A held event."""
+    try:
+        return _HOLD(raw)
+    except msgspec.MsgspecError as error:
+        raise StateError(f"row does not fit this engine: {type(error).__name__}") from error
+
+
 def deferring(waiting: msgspec.Raw | None, fact: Fact) -> msgspec.Raw:
     """These facts and one more, without reading those there are: many may wait while the clock stands behind a backlog."""
     if waiting is None:
@@ -151,7 +187,7 @@ def deferring(waiting: msgspec.Raw | None, fact: Fact) -> msgspec.Raw:
 def facts_of(waiting: msgspec.Raw) -> list[Fact]:
     """Facts that wait, in the order of their times. Raises StateError for what is none."""
     try:
-        return sorted(_FACTS.decode(waiting), key=_BY_TIME)
+        return sorted(_FACTS.decode(waiting), key=BY_TIME)
     except msgspec.MsgspecError as error:
         raise StateError(f"row does not fit this engine: {type(error).__name__}") from error
 

@@ -17,7 +17,6 @@ from stream.engine.audience import Fold
 from stream.engine.binding import ARREARS, PERMISSIONS
 from stream.engine.customer import Customer
 from stream.engine.payload import Candidate, candidate
-from stream.engine.row import facts_of, facts_raw
 from stream.engine.rules import Bound
 from stream.engine.seen import Seen
 from stream.engine.work import Work
@@ -88,14 +87,12 @@ def fire(work: Work, customer: Customer, rule: Bound, now: int) -> None:
 def catch_up(work: Work, customer: Customer, rule: Bound, now: int) -> None:
     """Facts that waited for a deadline, once it has passed or a late fact has moved it behind them."""
     state, mechanism = customer.state(rule.slot), rule.mechanism
-    waiting = customer.row.deferred.pop(rule.name)
-    facts = facts_of(waiting)
+    facts = customer.waiting(rule)
     heard = 0
     while heard < len(facts) and facts[heard].at < mechanism.due(state):
         decide(work, customer, rule, mechanism.tell(state, facts[heard], customer), now)
         heard += 1
-    if heard < len(facts):
-        customer.row.deferred[rule.name] = facts_raw(facts[heard:]) if heard else waiting
+    customer.forget(rule, heard)
     customer.renew(rule, state)
 
 

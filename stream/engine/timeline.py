@@ -6,7 +6,7 @@ Rule: what happens is decided by recorded times and proofs alone, never by how r
 from __future__ import annotations
 
 import hashlib
-from bisect import insort
+from typing import Any
 
 import msgspec
 
@@ -21,6 +21,7 @@ from stream.engine.step import fire, step
 from stream.engine.work import Work
 from stream.wire.registry import REGISTRY
 
+_new: Any = tuple.__new__
 _PROCESSED = ("outcome", Outcome.PROCESSED.value)
 
 
@@ -40,7 +41,7 @@ def take(work: Work, customer: Customer, event: Event) -> None:
 
 def hold(customer: Customer, event: Event) -> None:
     """An event's turn has not come: it waits in the row, in canonical order."""
-    insort(customer.row.inbox, _held(event))
+    customer.hold(_held(event))
 
 
 def advance(work: Work, customer: Customer, clock: Clock, order: Order) -> None:
@@ -48,10 +49,12 @@ def advance(work: Work, customer: Customer, clock: Clock, order: Order) -> None:
 
     An event recorded at the very instant a deadline counts as passed still comes before it.
     """
-    release, latest, timed = clock.of(RELEASE), clock.latest(), work.plan.timed
+    release, latest, timed = clock.of(RELEASE), clock.furthest(order), work.plan.timed
     while customer.next_due() <= latest:
-        inbox = customer.row.inbox
-        head = inbox[0].recorded if inbox and inbox[0].recorded <= release else NEVER
+        head = customer.head if customer.head <= release else NEVER
+        if head < NEVER and head <= customer.timer:
+            take(work, customer, _released(customer))
+            continue
         chosen, due = None, head
         for place, deadline in customer.deadlines.items():
             sooner = deadline < due or (deadline == due and chosen is not None and place < chosen.place)
@@ -62,7 +65,7 @@ def advance(work: Work, customer: Customer, clock: Clock, order: Order) -> None:
             work.counts["timer_fired", chosen.name] += 1
             fire(work, customer, chosen, now)
         elif head < NEVER:
-            take(work, customer, _released(inbox.pop(0), customer.subject))
+            take(work, customer, _released(customer))
         else:
             # it has come for some source, but not for those it waits for
             return
@@ -79,31 +82,14 @@ def _identity(event: Event) -> bytes:
 
 
 def _held(event: Event) -> Held:
-    return Held(
-        recorded=event.recorded,
-        at=event.at,
-        sequence=event.sequence,
-        source=event.source,
-        id=event.id,
-        type=event.type,
-        topic=event.topic,
-        origin=event.origin,
-        unknown=event.unknown,
-        data=msgspec.json.encode(event.data),
-    )
+    kind, _, at, recorded, ident, source, sequence, data, topic, origin, unknown = event
+    raw = msgspec.json.encode(data)
+    return _new(Held, (recorded, at, sequence, source, ident, kind, origin, topic, unknown, raw))  # type: ignore[no-any-return]
 
 
-def _released(held: Held, subject: str) -> Event:
-    return Event(
-        type=held.type,
-        subject=subject,
-        at=held.at,
-        recorded=held.recorded,
-        id=held.id,
-        source=held.source,
-        sequence=held.sequence,
-        data=REGISTRY[held.type].decoder.decode(held.data),
-        topic=held.topic,
-        origin=held.origin,
-        unknown=held.unknown,
+def _released(customer: Customer) -> Event:
+    recorded, at, sequence, source, ident, kind, origin, topic, unknown, raw = customer.release()
+    data = REGISTRY[kind].decoder.decode(raw)
+    return _new(  # type: ignore[no-any-return]
+        Event, (kind, customer.subject, at, recorded, ident, source, sequence, data, topic, origin, unknown)
     )

@@ -62,6 +62,7 @@ class Whole(Customer):
 
     def stored(self) -> Any:
         """What JSON can hold."""
+        self.settle()
         known = {slot: state for slot, state in self._states.items() if state is not None}
         slots = {slot: msgspec.to_builtins(state, str_keys=True) for slot, state in known.items()}
         row = msgspec.to_builtins(msgspec.structs.replace(self.row, deferred={}), str_keys=True)

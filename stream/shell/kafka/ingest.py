@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from faust.types import TP
 
+from stream.domain.days import NEVER
 from stream.domain.events import Order
 from stream.shell.kafka.failstop import ended, guarded
 from stream.shell.kafka.journal import Journal
@@ -25,8 +27,19 @@ AHEAD = 4
 """Rounds that may wait, all partitions together."""
 ROUND = 8000
 """Records of one round over all partitions: some 50 ms of work, during which the event loop does nothing else."""
-LEAST = 100
-"""Records that a partition may always bring to a round."""
+STEP = 100
+"""Records that are taken of one partition at a time."""
+
+
+class Brought(NamedTuple):
+    """What one round took of one source partition: the position after it, how many records, the oldest timestamp of them."""
+
+    position: int
+    records: int
+    oldest: int
+
+
+NOTHING = Brought(0, 0, NEVER)
 
 
 class SourcePartition:
@@ -81,7 +94,7 @@ class Ingest:
 
     def assign(self, starts: Mapping[TP, Committed], epoch: int) -> None:
         """Begin at these positions."""
-        most = max(LEAST, ROUND * AHEAD // max(1, len(starts)))
+        most = max(STEP, ROUND * AHEAD // max(1, len(starts)))
         for tp, start in starts.items():
             inbox = Inbox(start.offset, epoch, most, self._ready)
             stamper = Stamper(self._sources[tp.topic], tp.partition, self._router, Mark.parse(start.metadata))
@@ -116,25 +129,41 @@ class Ingest:
 
     async def _write_round(self) -> None:
         parts: dict[int, list[JournalRecord]] = self._tick_first()
-        reached = []
-        waiting = [partition for partition in self.partitions.values() if partition.inbox.waiting]
-        for partition in waiting:
-            taken = partition.inbox.take(max(LEAST, ROUND // len(waiting)))
-            partition.stamper.stamp(taken.records, parts)
-            reached.append((partition, taken))
-            if partition.inbox.waiting:
-                self._ready.set()
+        reached = self._stamp_round(parts)
         began = self._world.steady()
         if parts:
             self.clock.heard(await self._journal.write(parts), self._world.steady())
         seconds = self._world.steady() - began
-        for partition, taken in reached:
-            partition.reached(taken.next)
-            if taken.records:
-                oldest = min(record.timestamp for record in taken.records)
-                self._telemetry.ingested(partition.stamper.source.logical, len(taken.records), oldest)
+        for partition, (position, records, oldest) in reached.items():
+            partition.reached(position)
+            if records:
+                self._telemetry.ingested(partition.stamper.source.logical, records, oldest)
         if parts:
             self._telemetry.round(sum(map(len, parts.values())), seconds)
+
+    def _stamp_round(self, parts: dict[int, list[JournalRecord]]) -> dict[SourcePartition, Brought]:
+        """Stamp what one round takes, step by step: always of the partition that is furthest behind.
+
+        Behind is who has the least recorded time in an old log, else who brought the least. Were partitions of an old log
+        read as they come, the small ones would be through when the large ones have hardly begun, and all that they brought
+        would wait in rows for the proof of the least T.
+        """
+        reached: dict[SourcePartition, Brought] = {}
+        waiting = [partition for partition in self.partitions.values() if partition.inbox.waiting]
+        room = ROUND
+        while waiting and room > 0:
+            partition = min(waiting, key=lambda one: (one.stamper.mark.recorded or 0, reached.get(one, NOTHING).records))
+            taken = partition.inbox.take(STEP)
+            partition.stamper.stamp(taken.records, parts)
+            so_far = reached.get(partition, NOTHING)
+            oldest = min([record.timestamp for record in taken.records], default=so_far.oldest)
+            reached[partition] = Brought(taken.next, so_far.records + len(taken.records), min(so_far.oldest, oldest))
+            room -= len(taken.records)
+            if not partition.inbox.waiting:
+                waiting.remove(partition)
+        if waiting:
+            self._ready.set()
+        return reached
 
     def _tick_first(self) -> dict[int, list[JournalRecord]]:
         tick, self._tick = self._tick, None

@@ -13,6 +13,7 @@ import msgspec
 from aiokafka.partitioner import murmur2
 
 from stream.domain.events import Headers, Order
+from stream.domain.native import quick
 from stream.shell.kafka.plan import SourceTopic
 from stream.shell.kafka.positions import Mark
 from stream.wire.decode import subject_of
@@ -30,6 +31,8 @@ MOST_SUBJECTS = 500_000
 MOST_NAMES = 1000
 _DIGITS = len(str(LAST))
 
+Fields = dict[str, Any]
+"""Headers by name; of a name that comes twice the last."""
 JournalRecord = tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]
 """Key, value, headers."""
 
@@ -37,21 +40,24 @@ JournalRecord = tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]
 class Router:
     """Journal partition of a subject: murmur2 as every Kafka client does it, remembered since it is slow in Python.
 
+    Attributes:
+        known: The partitions of subjects met lately.
+
     >>> Router(4).of(b"C0000001") == Router(4).of(b"C0000001")
     True
     """
 
     def __init__(self, partitions: int) -> None:
         self.partitions = partitions
-        self._known: dict[bytes, int] = {}
+        self.known: dict[bytes, int] = {}
 
     def of(self, subject: bytes) -> int:
         """The partition, 0 to partitions - 1."""
-        found = self._known.get(subject)
+        found = self.known.get(subject)
         if found is None:
-            if len(self._known) >= MOST_SUBJECTS:
-                self._known.clear()
-            found = self._known[subject] = (murmur2(subject) & 0x7FFFFFFF) % self.partitions
+            if len(self.known) >= MOST_SUBJECTS:
+                self.known.clear()
+            found = self.known[subject] = (murmur2(subject) & 0x7FFFFFFF) % self.partitions
         return found
 
 
@@ -67,18 +73,33 @@ class Stamper:
         self.partition = partition
         self.mark = mark
         self._router = router
-        self._instants = Instants()
+        native = quick()
+        self._quick = None if native is None else native.stamped
         self._plain: set[str] = set()
         self._lead = f"{source.logical}|{partition}|{source.incarnation}|".encode()
 
     def stamp(self, records: Sequence[Any], into: dict[int, list[JournalRecord]]) -> None:
         """Put the records into their journal partitions' lists, in order."""
+        if self._quick is None:
+            self._stamp(records, into)
+            return
+        place, recorded, known = 0, self.source.order is Order.RECORDED, self._router.known
+        while place < len(records):
+            reached, last = self._quick(records, place, self._lead, recorded, self.mark.recorded, known, into)
+            if reached > place:
+                self.mark = Mark(last, False)
+            self._stamp(records[reached : reached + 1], into)
+            place = reached + 1
+
+    def _stamp(self, records: Sequence[Any], into: dict[int, list[JournalRecord]]) -> None:
+        if not records:
+            return
         if self.source.order is Order.RECORDED:
             self._stamp_recorded(records, into)
             return
         lead = self._lead
         for record in records:
-            self._route(record, b"%b%d|%d|w" % (lead, record.offset, record.timestamp), into)
+            self._route(record, dict(record.headers), b"%b%d|%d|w" % (lead, record.offset, record.timestamp), into)
 
     def _stamp_recorded(self, records: Sequence[Any], into: dict[int, list[JournalRecord]]) -> None:
         last, ended = self.mark
@@ -86,16 +107,15 @@ class Stamper:
             fields = dict(record.headers)
             ended = END in fields
             marked = ended or SO_FAR in fields
-            given = _number(fields[END if ended else SO_FAR]) if marked else _recorded(fields, record.value, self._instants)
+            given = _number(fields[END if ended else SO_FAR]) if marked else _recorded(fields, record.value)
             if given is not None and (last is None or given > last):
                 last = given
             if not marked:
-                self._route(record, b"%b%d|%d|r" % (self._lead, record.offset, last or 0), into)
+                self._route(record, fields, b"%b%d|%d|r" % (self._lead, record.offset, last or 0), into)
         self.mark = Mark(last, ended)
 
-    def _route(self, record: Any, coordinates: bytes, into: dict[int, list[JournalRecord]]) -> None:
+    def _route(self, record: Any, fields: Fields, coordinates: bytes, into: dict[int, list[JournalRecord]]) -> None:
         headers: Headers = record.headers
-        fields = dict(headers)
         if not self._plain.issuperset(fields):
             headers = self._without_ours(headers)
         kept = [*headers, (SOURCE, coordinates)]
@@ -120,14 +140,15 @@ class _Recorded(msgspec.Struct):
 
 
 _RECORDED = msgspec.json.Decoder(_Recorded)
+_INSTANTS = Instants()
 
 
-def _recorded(fields: dict[str, bytes | None], value: bytes | None, instants: Instants) -> int | None:
+def _recorded(fields: Fields, value: bytes | None) -> int | None:
     """The record's own recorded time, UTC ms; None when it has none that can be read."""
     try:
         if "ce_specversion" in fields:
-            return instants.parse((fields["ce_recordedtime"] or b"").decode())
-        return instants.parse(_RECORDED.decode(value or b"").recordedtime)
+            return _INSTANTS.parse((fields["ce_recordedtime"] or b"").decode())
+        return _INSTANTS.parse(_RECORDED.decode(value or b"").recordedtime)
     except (KeyError, ValueError, RecursionError):
         return None
 

@@ -1,0 +1,383 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""The two loops that touch every record, in C: journal records to entries, source records to journal records.
+
+Rule: knows the ordinary record only. Whatever is out of the ordinary in any way is left to the Python that this stands
+beside (`Engine.read`, `Stamper.stamp`): the answer is the same as theirs, or None.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.datetime cimport PyDate_Check, date_day, date_month, date_year, import_datetime
+from cpython.dict cimport PyDict_GetItem
+from cpython.list cimport PyList_CheckExact
+from cpython.object cimport PyObject
+from cpython.tuple cimport PyTuple_CheckExact, PyTuple_GET_ITEM, PyTuple_GET_SIZE
+from cpython.unicode cimport PyUnicode_DecodeASCII
+from libc.string cimport memcmp
+
+from stream.domain.days import DAY
+from stream.domain.events import Coordinates, Event, Order
+from stream.domain.money import exponent
+from stream.engine.engine import SOURCE, Entry
+from stream.wire.decode import POSTDATED
+from stream.wire.instants import LAST
+
+cdef extern from "Python.h":
+    const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
+    bytes PyBytes_FromFormat(const char *form, ...)
+
+import_datetime()
+
+cdef long long _LAST = LAST
+cdef long long _DAY = DAY
+cdef long long _POSTDATED = POSTDATED
+cdef object _new = tuple.__new__
+cdef object _WALL = Order.WALL
+cdef object _RECORDED = Order.RECORDED
+cdef enum:
+    UNREADABLE = -1
+    MOST_SUBJECT = 128
+    MOST_WORD = 256
+    FIRST_YEAR = 1900
+    LAST_YEAR = 2200
+
+
+cdef inline int _two(const char *at) noexcept:
+    """Two digits; negative when they are none."""
+    cdef int high = at[0] - 48, low = at[1] - 48
+    return high * 10 + low if 0 <= high <= 9 and 0 <= low <= 9 else -1000
+
+
+cdef inline long long _days(long long year, int month, int day) noexcept:
+    """Days since 1970 of a date of the Gregorian calendar (Hinnant's `days_from_civil`)."""
+    cdef long long era, of_era, of_year
+    year -= month <= 2
+    era = year // 400
+    of_year = (153 * (month + (-3 if month > 2 else 9)) + 2) // 5 + day - 1
+    of_era = year - era * 400
+    return era * 146097 + of_era * 365 + of_era // 4 - of_era // 100 + of_year - 719468
+
+
+cdef inline int _length(int year, int month) noexcept:
+    if month == 2:
+        return 29 if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else 28
+    return 30 if month in (4, 6, 9, 11) else 31
+
+
+cdef long long instant(const char *text, Py_ssize_t size) noexcept:
+    """`Instants.parse` of a stamp with capital T and Z; UNREADABLE for anything else."""
+    cdef int hundreds, year, month, day, hour, minute, second, ahead = 0, milli = 0, scale = 100
+    cdef Py_ssize_t end, place
+    cdef long long at
+    if size < 20:
+        return UNREADABLE
+    if text[size - 1] == b"Z":
+        end = size - 1
+    else:
+        end = size - 6
+        if end < 19 or text[end + 3] != b":" or (text[end] != b"+" and text[end] != b"-"):
+            return UNREADABLE
+        hour, minute = _two(text + end + 1), _two(text + end + 4)
+        if not (0 <= hour <= 23 and 0 <= minute <= 59):
+            return UNREADABLE
+        ahead = (hour * 60 + minute) * (-1 if text[end] == b"-" else 1)
+    if text[4] != b"-" or text[7] != b"-" or text[10] != b"T" or text[13] != b":" or text[16] != b":":
+        return UNREADABLE
+    hundreds, year, month, day = _two(text), _two(text + 2), _two(text + 5), _two(text + 8)
+    hour, minute, second = _two(text + 11), _two(text + 14), _two(text + 17)
+    if hundreds < 0 or year < 0 or not (0 <= hour <= 23 and 0 <= minute <= 59 and 0 <= second <= 59):
+        return UNREADABLE
+    year += hundreds * 100
+    if year < 1 or not 1 <= month <= 12 or not 1 <= day <= _length(year, month):
+        return UNREADABLE
+    if end > 19:
+        if text[19] != b"." or end == 20 or end > 29:
+            return UNREADABLE
+        for place in range(20, end):
+            if not 48 <= text[place] <= 57:
+                return UNREADABLE
+            milli += (text[place] - 48) * scale
+            scale //= 10
+    at = _days(year, month, day) * _DAY + ((hour * 60 + minute - ahead) * 60 + second) * <long long>1000 + milli
+    return at if 0 <= at < _LAST else UNREADABLE
+
+
+cdef object _word(object content, Py_ssize_t most):
+    """The text of printable ASCII; None for anything else."""
+    cdef const char *text
+    cdef Py_ssize_t size, place
+    if content is None or not PyBytes_CheckExact(content):
+        return None
+    text, size = PyBytes_AS_STRING(content), PyBytes_GET_SIZE(content)
+    if not 0 < size <= most:
+        return None
+    for place in range(size):
+        if not 32 <= text[place] <= 126:
+            return None
+    return PyUnicode_DecodeASCII(text, size, NULL)
+
+
+cdef bint _ascii(bytes content) noexcept:
+    cdef const char *text = PyBytes_AS_STRING(content)
+    cdef Py_ssize_t place, size = PyBytes_GET_SIZE(content)
+    cdef char seen = 0
+    for place in range(size):
+        seen |= text[place]
+    return not seen & 0x80
+
+
+cdef long long _digits(const char *text, Py_ssize_t size) noexcept:
+    """A number of at most 18 digits without a leading sign; UNREADABLE for anything else."""
+    cdef long long value = 0
+    cdef Py_ssize_t place
+    if not 0 < size <= 18:
+        return UNREADABLE
+    for place in range(size):
+        if not 48 <= text[place] <= 57:
+            return UNREADABLE
+        value = value * 10 + text[place] - 48
+    return value
+
+
+cdef bint _small(object amount, int places, bint signed) except -1:
+    """Whether this is plainly an amount: at most 11 digits, at most so many decimals."""
+    cdef Py_ssize_t size, place = 0, start
+    cdef const char *text = PyUnicode_AsUTF8AndSize(amount, &size)
+    if signed and size and text[0] == b"-":
+        place = 1
+    start = place
+    while place < size and 48 <= text[place] <= 57:
+        place += 1
+    if not 0 < place - start <= 11:
+        return False
+    if place == size:
+        return True
+    if text[place] != b"." or not 0 < size - place - 1 <= places:
+        return False
+    for place in range(place + 1, size):
+        if not 48 <= text[place] <= 57:
+            return False
+    return True
+
+
+cdef inline bint _is(const char *name, Py_ssize_t size, const char *other, Py_ssize_t length) noexcept:
+    return size == length and memcmp(name, other, length) == 0
+
+
+cdef class Reader:
+    """`Engine.read` for the ordinary journal record. Holds what few values it has met, nothing of any customer.
+
+    Args:
+        ways: By type as bytes, how to read its payload (`stream.wire.ways`).
+        places: Reads source coordinates the first time.
+        currencies: Those that have a rate.
+        max_bytes, ahead: As of `Decoder`.
+    """
+
+    cdef dict _ways, _known, _places_of
+    cdef object _places
+    cdef Py_ssize_t _max_bytes
+    cdef long long _ahead
+
+    def __init__(self, dict ways, object places, object currencies, Py_ssize_t max_bytes, long long ahead):
+        self._ways, self._places, self._known = ways, places, {}
+        self._places_of = {ccy: exponent(ccy) for ccy in currencies}
+        self._max_bytes, self._ahead = max_bytes, ahead
+
+    def read(self, object record):
+        """The entry of a record; None where it is for the slow way to say what it is."""
+        cdef object headers = record.headers, value = record.value
+        if not (PyList_CheckExact(headers) or PyTuple_CheckExact(headers)):
+            return None
+        if value is None or not PyBytes_CheckExact(value) or PyBytes_GET_SIZE(value) > self._max_bytes:
+            return None
+        try:
+            if not _ascii(value):
+                value.decode()
+            return self._read(record, headers, value)
+        except UnicodeError:
+            return None
+
+    cdef object _read(self, object record, object headers, object value):
+        cdef object header, name, content, version = None, ident = None, source = None, kind = None, subject = None
+        cdef object time = None, sequence = None, origin = None, stamp = None
+        cdef const char *text
+        cdef Py_ssize_t size
+        for header in headers:
+            if not PyTuple_CheckExact(header) or PyTuple_GET_SIZE(header) != 2:
+                return None
+            name, content = <object>PyTuple_GET_ITEM(header, 0), <object>PyTuple_GET_ITEM(header, 1)
+            text = PyUnicode_AsUTF8AndSize(name, &size)
+            if size < 5:
+                continue
+            if text[0] == b"c":
+                if _is(text, size, b"ce_id", 5):
+                    ident = content
+                elif _is(text, size, b"ce_type", 7):
+                    kind = content
+                elif _is(text, size, b"ce_time", 7):
+                    time = content
+                elif _is(text, size, b"ce_source", 9):
+                    source = content
+                elif _is(text, size, b"ce_subject", 10):
+                    subject = content
+                elif _is(text, size, b"ce_sequence", 11):
+                    sequence = content
+                elif _is(text, size, b"ce_specversion", 14):
+                    version = content
+                elif _is(text, size, b"ce_kairosorigin", 15):
+                    origin = content
+            elif _is(text, size, b"kairos_src", 10):
+                stamp = content
+        if stamp is None or version is None or version != b"1.0" or kind is None or time is None or not PyBytes_CheckExact(time):
+            return None
+        return self._entry(record, value, kind, ident, source, subject, <bytes>time, sequence, origin, stamp)
+
+    cdef object _entry(
+        self, object record, object value, object kind, object ident, object source, object subject,
+        bytes time, object sequence, object origin, object stamp
+    ):
+        cdef object way = self._ways.get(kind), where, booked, data
+        cdef long long at, recorded
+        if way is None:
+            return None
+        ident, source, subject = _word(ident, MOST_WORD), _word(source, MOST_WORD), _word(subject, MOST_SUBJECT)
+        sequence = "" if sequence is None else _word(sequence, MOST_WORD)
+        if ident is None or source is None or subject is None or sequence is None:
+            return None
+        where = self._where(stamp)
+        if where is None:
+            return None
+        place, where = where
+        topic, partition, _, offset, moment, _ = where
+        recorded = moment
+        origin = f"{topic}/{partition}@{offset}" if origin is None else _word(origin, MOST_WORD)
+        at = instant(PyBytes_AS_STRING(time), PyBytes_GET_SIZE(time))
+        if origin is None or at == UNREADABLE or at > recorded + self._ahead:
+            return None
+        name, decode, booked, checked = way
+        try:
+            data = decode(value)
+        except Exception:
+            return None
+        if checked is not None and not self._sound(checked, data):
+            return None
+        if booked:
+            booked = getattr(data, booked)
+            if booked is not None and _since(booked) > recorded // _DAY + _POSTDATED:
+                return None
+        return _new(Entry, (record, _new(Event, (name, subject, at, moment, ident, source, sequence, data, topic, origin, 0)), where, place))
+
+    cdef bint _sound(self, object entry, object data) except -1:
+        """`Checks.fault` finds nothing, and there is a rate for every amount."""
+        cdef object field, signed, value, places
+        for field, signed in entry.money:
+            value = getattr(data, field)
+            if value is not None:
+                places = self._places_of.get(value.ccy)
+                if places is None or not _small(value.amount, places, signed):
+                    return False
+        for field in entry.dates:
+            value = getattr(data, field)
+            if value is not None and not FIRST_YEAR <= date_year(value) <= LAST_YEAR:
+                return False
+        for field in entry.instants:
+            value = getattr(data, field)
+            if value is not None and not FIRST_YEAR < date_year(value) < LAST_YEAR:
+                return False
+        return True
+
+    cdef object _where(self, object stamp):
+        """Source partition and `Coordinates`; None unless ingest wrote it."""
+        cdef const char *text
+        cdef Py_ssize_t size, place, last = 0, middle = 0, first = 0
+        cdef long long offset, recorded
+        cdef object order, known, lead
+        if not PyBytes_CheckExact(stamp):
+            return None
+        text, size = PyBytes_AS_STRING(stamp), PyBytes_GET_SIZE(stamp)
+        if size < 8 or text[size - 2] != b"|":
+            return None
+        order = _WALL if text[size - 1] == b"w" else _RECORDED if text[size - 1] == b"r" else None
+        last = size - 2
+        middle = last - 1
+        while middle > 0 and text[middle] != b"|":
+            middle -= 1
+        first = middle - 1
+        while first > 0 and text[first] != b"|":
+            first -= 1
+        if order is None or first <= 0:
+            return None
+        offset = _digits(text + first + 1, middle - first - 1)
+        recorded = _digits(text + middle + 1, last - middle - 1)
+        if offset == UNREADABLE or recorded == UNREADABLE:
+            return None
+        lead = PyBytes_FromStringAndSize(text, first)
+        known = self._known.get(lead)
+        if known is None:
+            source, where = self._places.read(stamp.decode())
+            known = self._known[lead] = (source, *where[:3])
+        source, topic, partition, incarnation = known
+        return source, _new(Coordinates, (topic, partition, incarnation, offset, recorded, order))
+
+
+cdef long long _since(object day) except? -1:
+    """Days since 1970."""
+    return _days(date_year(day), date_month(day), date_day(day))
+
+
+def stamped(list records, Py_ssize_t start, bytes lead, bint recorded, object last, dict known, dict into):
+    """`Stamper.stamp` for ordinary records from ``start`` on: where it came to the first that is not, and the last time.
+
+    Args:
+        lead: Coordinates up to the offset.
+        recorded: Whether the time is the event's own; else the record's.
+        last: The greatest recorded time so far.
+        known: Journal partition by subject.
+        into: The journal partitions' lists.
+    """
+    cdef object record, headers, header, name, content, version, subject, time, value, where
+    cdef PyObject *found
+    cdef const char *text
+    cdef const char *begin = PyBytes_AS_STRING(lead)
+    cdef Py_ssize_t size, place
+    cdef long offset, at, latest = UNREADABLE if last is None else last
+    for place in range(start, len(records)):
+        record = records[place]
+        headers, value = record.headers, record.value
+        version = subject = time = None
+        for header in headers:
+            if not PyTuple_CheckExact(header) or PyTuple_GET_SIZE(header) != 2:
+                return place, None if latest == UNREADABLE else latest
+            name, content = <object>PyTuple_GET_ITEM(header, 0), <object>PyTuple_GET_ITEM(header, 1)
+            text = PyUnicode_AsUTF8AndSize(name, &size)
+            if size >= 7 and memcmp(text, b"kairos_", 7) == 0:
+                return place, None if latest == UNREADABLE else latest
+            if _is(text, size, b"ce_subject", 10):
+                subject = content
+            elif _is(text, size, b"ce_specversion", 14):
+                version = content
+            elif _is(text, size, b"ce_recordedtime", 15):
+                time = content
+        if version is None or not subject or not PyBytes_CheckExact(subject):
+            return place, None if latest == UNREADABLE else latest
+        found = PyDict_GetItem(known, subject)
+        if found is NULL:
+            return place, None if latest == UNREADABLE else latest
+        offset = record.offset
+        if recorded:
+            if time is None or not PyBytes_CheckExact(time):
+                return place, None if latest == UNREADABLE else latest
+            at = instant(PyBytes_AS_STRING(time), PyBytes_GET_SIZE(time))
+            if at == UNREADABLE:
+                return place, None if latest == UNREADABLE else latest
+            if at > latest:
+                latest = at
+            content = PyBytes_FromFormat("%s%ld|%ld|r", begin, offset, latest)
+        else:
+            at = record.timestamp
+            content = PyBytes_FromFormat("%s%ld|%ld|w", begin, offset, at)
+        where = <object>found
+        if where not in into:
+            into[where] = []
+        (<list>into[where]).append((subject, value, [*headers, (SOURCE, content)]))
+    return len(records), None if latest == UNREADABLE else latest

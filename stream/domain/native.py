@@ -1,0 +1,17 @@
+"""What stands beside the Python where the core was compiled (`make compiled`).
+
+Rule: an accelerator answers as the Python does, or not at all; from the sources there is none.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+
+def quick() -> Any:
+    """The loops that touch every record, in C (`deploy/native/quick.pyx`); None where nothing was compiled."""
+    try:
+        return importlib.import_module("stream.quick")
+    except ImportError:
+        return None
