@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""The two loops that touch every record, in C: journal records to entries, source records to journal records.
+"""What touches every record, in C: journal records and log lines to events, source records to journal records.
 
 Rule: knows the ordinary record only. Whatever is out of the ordinary in any way is left to the Python that this stands
-beside (`Engine.read`, `Stamper.stamp`): the answer is the same as theirs, or None.
+beside (`Engine.read`, `Decoder._event`, `Stamper.stamp`): the answer is the same as theirs, or None.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -17,7 +17,6 @@ from libc.string cimport memcmp
 from stream.domain.days import DAY
 from stream.domain.events import Coordinates, Event, Order
 from stream.domain.money import exponent
-from stream.engine.engine import SOURCE, Entry
 from stream.wire.decode import POSTDATED
 from stream.wire.instants import LAST
 
@@ -30,9 +29,11 @@ import_datetime()
 cdef long long _LAST = LAST
 cdef long long _DAY = DAY
 cdef long long _POSTDATED = POSTDATED
+cdef object _SOURCE = "kairos_src"
 cdef object _new = tuple.__new__
 cdef object _WALL = Order.WALL
 cdef object _RECORDED = Order.RECORDED
+cdef object _SEQUENCED = Order.SEQUENCED
 cdef enum:
     UNREADABLE = -1
     MOST_SUBJECT = 128
@@ -163,25 +164,118 @@ cdef inline bint _is(const char *name, Py_ssize_t size, const char *other, Py_ss
     return size == length and memcmp(name, other, length) == 0
 
 
-cdef class Reader:
+cdef object _text(object text, Py_ssize_t most):
+    """The same text if it is of printable ASCII; None for anything else."""
+    cdef Py_ssize_t size, place
+    cdef const char *content = PyUnicode_AsUTF8AndSize(text, &size)
+    if not 0 < size <= most:
+        return None
+    for place in range(size):
+        if not 32 <= content[place] <= 126:
+            return None
+    return text
+
+
+cdef class Maker:
+    """`Decoder._event` for the ordinary structured event.
+
+    Args:
+        ahead: As of `Decoder`.
+    """
+
+    cdef dict _decimals
+    cdef bint _learns
+    cdef long long _ahead
+
+    def __init__(self, long long ahead):
+        self._ahead, self._decimals, self._learns = ahead, {}, True
+
+    def event(self, way, ident, source, subject, time, sequence, data, where, origin):
+        """The event; None where it is for the slow way to say what it is."""
+        cdef Py_ssize_t size
+        cdef const char *text
+        cdef long long at
+        try:
+            text = PyUnicode_AsUTF8AndSize(time, &size)
+            at = instant(text, size)
+            if at == UNREADABLE or _text(ident, MOST_WORD) is None or _text(source, MOST_WORD) is None:
+                return None
+            if _text(subject, MOST_SUBJECT) is None or (sequence and _text(sequence, MOST_WORD) is None):
+                return None
+            topic, partition, _, offset, recorded, order = where
+            if origin is not None:
+                origin = _text(origin, MOST_WORD) if isinstance(origin, str) else None
+                if origin is None:
+                    return None
+            else:
+                origin = f"{topic}:{offset}" if order is _SEQUENCED else f"{topic}/{partition}@{offset}"
+            return self._judged(way, subject, at, recorded, ident, source, sequence, data, topic, origin)
+        except UnicodeError:
+            return None
+
+    cdef object _judged(
+        self, object way, object subject, long long at, object moment, object ident, object source, object sequence,
+        object data, object topic, object origin
+    ):
+        cdef long long recorded = moment
+        cdef object name = way[0], booked = way[2], checked = way[3]
+        if at > recorded + self._ahead or (checked is not None and not self._sound(checked, data)):
+            return None
+        if booked:
+            booked = getattr(data, booked)
+            if booked is not None and _since(booked) > recorded // _DAY + _POSTDATED:
+                return None
+        return _new(Event, (name, subject, at, moment, ident, source, sequence, data, topic, origin, 0))
+
+    cdef bint _sound(self, object entry, object data) except -1:
+        """`Checks.fault` finds nothing; of a `Reader` also: there is a rate for every amount."""
+        cdef object field, signed, value, decimals
+        for field, signed in entry.money:
+            value = getattr(data, field)
+            if value is not None:
+                decimals = self._decimals.get(value.ccy)
+                if decimals is None:
+                    decimals = self._learn(value.ccy)
+                if decimals is None or not _small(value.amount, decimals, signed):
+                    return False
+        for field in entry.dates:
+            value = getattr(data, field)
+            if value is not None and not FIRST_YEAR <= date_year(value) <= LAST_YEAR:
+                return False
+        for field in entry.instants:
+            value = getattr(data, field)
+            if value is not None and not FIRST_YEAR < date_year(value) < LAST_YEAR:
+                return False
+        return True
+
+    cdef object _learn(self, object ccy):
+        """Decimals of a currency; None for what is none, and where all that may come are known."""
+        if not (self._learns and len(ccy) == 3 and ccy.isascii() and ccy.isalpha() and ccy.isupper()):
+            return None
+        self._decimals[ccy] = exponent(ccy)
+        return self._decimals[ccy]
+
+
+cdef class Reader(Maker):
     """`Engine.read` for the ordinary journal record. Holds what few values it has met, nothing of any customer.
 
     Args:
+        entry: The type of what is answered.
         ways: By type as bytes, how to read its payload (`stream.wire.ways`).
         places: Reads source coordinates the first time.
         currencies: Those that have a rate.
         max_bytes, ahead: As of `Decoder`.
     """
 
-    cdef dict _ways, _known, _places_of
-    cdef object _places
+    cdef dict _ways, _known
+    cdef object _entry_type, _places
     cdef Py_ssize_t _max_bytes
-    cdef long long _ahead
 
-    def __init__(self, dict ways, object places, object currencies, Py_ssize_t max_bytes, long long ahead):
+    def __init__(self, object entry, dict ways, object places, object currencies, Py_ssize_t max_bytes, long long ahead):
+        super().__init__(ahead)
+        self._decimals, self._learns = {ccy: exponent(ccy) for ccy in currencies}, False
         self._ways, self._places, self._known = ways, places, {}
-        self._places_of = {ccy: exponent(ccy) for ccy in currencies}
-        self._max_bytes, self._ahead = max_bytes, ahead
+        self._entry_type, self._max_bytes = entry, max_bytes
 
     def read(self, object record):
         """The entry of a record; None where it is for the slow way to say what it is."""
@@ -236,8 +330,8 @@ cdef class Reader:
         self, object record, object value, object kind, object ident, object source, object subject,
         bytes time, object sequence, object origin, object stamp
     ):
-        cdef object way = self._ways.get(kind), where, booked, data
-        cdef long long at, recorded
+        cdef object way = self._ways.get(kind), where, data, event
+        cdef long long at
         if way is None:
             return None
         ident, source, subject = _word(ident, MOST_WORD), _word(source, MOST_WORD), _word(subject, MOST_SUBJECT)
@@ -248,43 +342,17 @@ cdef class Reader:
         if where is None:
             return None
         place, where = where
-        topic, partition, _, offset, moment, _ = where
-        recorded = moment
+        topic, partition, _, offset, recorded, _ = where
         origin = f"{topic}/{partition}@{offset}" if origin is None else _word(origin, MOST_WORD)
         at = instant(PyBytes_AS_STRING(time), PyBytes_GET_SIZE(time))
-        if origin is None or at == UNREADABLE or at > recorded + self._ahead:
+        if origin is None or at == UNREADABLE:
             return None
-        name, decode, booked, checked = way
         try:
-            data = decode(value)
+            data = way[1](value)
         except Exception:
             return None
-        if checked is not None and not self._sound(checked, data):
-            return None
-        if booked:
-            booked = getattr(data, booked)
-            if booked is not None and _since(booked) > recorded // _DAY + _POSTDATED:
-                return None
-        return _new(Entry, (record, _new(Event, (name, subject, at, moment, ident, source, sequence, data, topic, origin, 0)), where, place))
-
-    cdef bint _sound(self, object entry, object data) except -1:
-        """`Checks.fault` finds nothing, and there is a rate for every amount."""
-        cdef object field, signed, value, places
-        for field, signed in entry.money:
-            value = getattr(data, field)
-            if value is not None:
-                places = self._places_of.get(value.ccy)
-                if places is None or not _small(value.amount, places, signed):
-                    return False
-        for field in entry.dates:
-            value = getattr(data, field)
-            if value is not None and not FIRST_YEAR <= date_year(value) <= LAST_YEAR:
-                return False
-        for field in entry.instants:
-            value = getattr(data, field)
-            if value is not None and not FIRST_YEAR < date_year(value) < LAST_YEAR:
-                return False
-        return True
+        event = self._judged(way, subject, at, recorded, ident, source, sequence, data, topic, origin)
+        return None if event is None else _new(self._entry_type, (record, event, where, place))
 
     cdef object _where(self, object stamp):
         """Source partition and `Coordinates`; None unless ingest wrote it."""
@@ -379,5 +447,5 @@ def stamped(list records, Py_ssize_t start, bytes lead, bint recorded, object la
         where = <object>found
         if where not in into:
             into[where] = []
-        (<list>into[where]).append((subject, value, [*headers, (SOURCE, content)]))
+        (<list>into[where]).append((subject, value, [*headers, (_SOURCE, content)]))
     return len(records), None if latest == UNREADABLE else latest

@@ -5,13 +5,14 @@ Run by `make test-compiled`; from the sources there is nothing to compare.
 
 from __future__ import annotations
 
+import json
 from typing import NamedTuple
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from stream.domain.events import Event, Headers, Order, Record
+from stream.domain.events import Coordinates, Event, Headers, Order, Record
 from stream.domain.native import quick
 from stream.engine.engine import SOURCE, Engine
 from stream.packs import loader
@@ -19,6 +20,7 @@ from stream.shell.kafka.plan import SourceTopic
 from stream.shell.kafka.positions import Mark
 from stream.shell.kafka.stamping import END, SO_FAR, JournalRecord, Router, Stamper
 from stream.simulator import Bank
+from stream.wire.decode import Decoder
 from stream.wire.lines import to_binary
 from tests.properties.test_wire_laws import HEADERS, VALUES, bent
 
@@ -87,6 +89,29 @@ def test_a_bent_event_is_read_alike(line: bytes, stamp: bytes, time: bytes | Non
     _, headers, value = binary[:3]
     fields = {**dict(headers), **changes, **({} if time is None else {"ce_time": time}), SOURCE: stamp}
     read_alike(list(fields.items()), value)  # type: ignore[arg-type]
+
+
+@given(bent(), st.sampled_from([Order.WALL, Order.RECORDED, Order.SEQUENCED]), TIMES | st.none(), CHANGES)
+def test_a_line_is_read_alike(line: bytes, order: Order, time: bytes | None, changes: dict[str, bytes | None]) -> None:
+    """A structured event, as it stands in a log."""
+    where = Coordinates("in.txn", 1, 0, 17, 1767576600000, order)
+    try:
+        fields = json.loads(line)
+        fields |= {name.removeprefix("ce_"): text.decode() for name, text in changes.items() if text is not None}
+        fields |= {} if time is None else {"time": time.decode()}
+    except UnicodeDecodeError:
+        return
+    quickly, slowly = Decoder(), Decoder()
+    slowly._quick = lambda *_: None
+    for changed in (line, json.dumps(fields).encode(errors="surrogatepass")):
+        assert repr(quickly.from_json(changed, where)) == repr(slowly.from_json(changed, where))
+
+
+def test_the_ordinary_line_is_read_quickly() -> None:
+    decoder, where = Decoder(), Coordinates("log.jsonl", 0, 0, 17, 1799999999999, Order.SEQUENCED)
+    decoder._event = None  # type: ignore[assignment, method-assign]
+
+    assert all(isinstance(decoder.from_json(line, where), Event) for line in Bank(20, 20, 1).events())
 
 
 def test_the_ordinary_record_is_read_quickly() -> None:
