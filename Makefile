@@ -63,9 +63,9 @@ bench-engine: .venv/ready ## the engine in replay by stage, as ratios within one
 guard: .venv/ready ## what an event costs the engine by stage, in bytecodes, against what was recorded (half a minute)
 	$(BIN)/python -m tests.bench.guard
 
-compiled: build/compiled/ready ## the core as machine code in build/compiled, from the same sources (needs a C compiler)
+compiled: build/compiled/ready ## the core as machine code in build/compiled, and records in C (needs a C compiler)
 
-build/compiled/ready: .venv/ready $(shell find stream -name '*.py') deploy/compiled.py
+build/compiled/ready: .venv/ready $(shell find stream -name '*.py') deploy/compiled.py deploy/native/quick.pyx
 	$(BIN)/python deploy/compiled.py build/compiled
 	@touch $@
 
@@ -89,12 +89,12 @@ kafka-down: ## stop it
 demo-kafka: .venv/ready ## broker, topics, a published log, two workers, triggers
 	$(BIN)/python deploy/kafka/demo.py
 
-bench-peers: .venv/ready ## job J by Kairos and by its peers on one broker: EVENTS= CUSTOMERS= ROUNDS= CONTENDERS=
+bench-peers: build/compiled/ready ## job J by Kairos and by its peers on one broker: EVENTS= CUSTOMERS= ROUNDS= CONTENDERS=
 	$(BIN)/python -m tests.bench.jobj.run --events $(EVENTS) --customers $(CUSTOMERS) --rounds $(ROUNDS) --contenders $(CONTENDERS)
 
 bench: bench-peers ## short for bench-peers
 
-bench-restore: .venv/ready ## job J started cold and killed, Kairos and Kafka Streams (half an hour, 5 GB): RESTORED= CONTENDERS=
+bench-restore: build/compiled/ready ## job J started cold and killed, Kairos and Kafka Streams (half an hour, 5 GB): RESTORED= CONTENDERS=
 	$(BIN)/python -m tests.bench.jobj.restore --customers $(RESTORED) --contenders $(CONTENDERS)
 
 bench-growth: .venv/ready ## the engine's cost by customers and by rules: GROWN= RULES=

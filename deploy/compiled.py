@@ -1,4 +1,5 @@
-"""The core as machine code: a copy of the package whose pure rooms Cython has compiled from the same sources.
+"""The core as machine code: a copy of the package whose pure rooms Cython has compiled from the same sources, and with it
+`deploy/native/quick.pyx`, which does the ordinary record in C.
 
 Rule: the sources are the reference and the default. Nothing here changes what they say; the laws run over both
 (`make test-compiled`). Needs a C compiler.

@@ -261,20 +261,21 @@ cdef class Reader(Maker):
 
     Args:
         entry: The type of what is answered.
-        ways: By type as bytes, how to read its payload (`stream.wire.ways`).
+        words: How to read the types (`stream.wire.ways`).
         places: Reads source coordinates the first time.
         currencies: Those that have a rate.
         max_bytes, ahead: As of `Decoder`.
     """
 
-    cdef dict _ways, _known
-    cdef object _entry_type, _places
+    cdef dict _ways, _by_struct, _known
+    cdef object _entry_type, _envelope, _places
     cdef Py_ssize_t _max_bytes
 
-    def __init__(self, object entry, dict ways, object places, object currencies, Py_ssize_t max_bytes, long long ahead):
+    def __init__(self, object entry, object words, object places, object currencies, Py_ssize_t max_bytes, long long ahead):
         super().__init__(ahead)
         self._decimals, self._learns = {ccy: exponent(ccy) for ccy in currencies}, False
-        self._ways, self._places, self._known = ways, places, {}
+        self._ways, self._by_struct, self._envelope = words.ways, words.by_struct, words.structured.decode
+        self._places, self._known = places, {}
         self._entry_type, self._max_bytes = entry, max_bytes
 
     def read(self, object record):
@@ -322,7 +323,11 @@ cdef class Reader(Maker):
                     origin = content
             elif _is(text, size, b"kairos_src", 10):
                 stamp = content
-        if stamp is None or version is None or version != b"1.0" or kind is None or time is None or not PyBytes_CheckExact(time):
+        if stamp is None:
+            return None
+        if version is None:
+            return self._structured(record, value, origin, stamp)
+        if version != b"1.0" or kind is None or time is None or not PyBytes_CheckExact(time):
             return None
         return self._entry(record, value, kind, ident, source, subject, <bytes>time, sequence, origin, stamp)
 
@@ -352,6 +357,27 @@ cdef class Reader(Maker):
         except Exception:
             return None
         event = self._judged(way, subject, at, recorded, ident, source, sequence, data, topic, origin)
+        return None if event is None else _new(self._entry_type, (record, event, where, place))
+
+    cdef object _structured(self, object record, object value, object origin, object stamp):
+        cdef object where = self._where(stamp), seen, event
+        if where is None:
+            return None
+        place, where = where
+        try:
+            seen = self._envelope(value)
+            if seen.specversion != "1.0":
+                return None
+            way = self._by_struct[type(seen)]
+            if not origin:
+                origin = seen.kairosorigin
+            else:
+                origin = _word(origin, MOST_WORD)
+                if origin is None:
+                    return None
+        except Exception:
+            return None
+        event = self.event(way, seen.id, seen.source, seen.subject, seen.time, seen.sequence, seen.data, where, origin)
         return None if event is None else _new(self._entry_type, (record, event, where, place))
 
     cdef object _where(self, object stamp):

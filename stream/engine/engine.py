@@ -93,7 +93,7 @@ class Engine:
         native, decoder = quick(), self.decoder
         if native is None:
             return _unread
-        reader = native.Reader(Entry, words(prefix).ways, self._places, self._currencies, decoder.max_bytes, decoder.ahead)
+        reader = native.Reader(Entry, words(prefix), self._places, self._currencies, decoder.max_bytes, decoder.ahead)
         return reader.read  # type: ignore[no-any-return]
 
     def misfits(self, kept: Mapping[str, str]) -> list[str]:

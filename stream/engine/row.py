@@ -59,7 +59,7 @@ class Row(msgspec.Struct, array_like=True, gc=False):
         deferred: By rule, facts at or past a deadline that is not proven yet, in bytes: see `deferring`.
         deadlines: By place of the waiting rule, when its next deadline counts as passed, UTC ms; those that have one. None
             until they are worked out with this plan.
-        slots: States by name, as last encoded; ascending, so that equal rows are equal bytes.
+        slots: States by name, as last encoded, or as they are once `Codec.put`; ascending, so that equal rows are equal bytes.
     """
 
     seen: int = 0
@@ -139,11 +139,10 @@ class Codec:
         return self._kinds[name]()
 
     def put(self, row: Row, states: Mapping[str, Any]) -> None:
-        """Write these slots."""
-        slots, encode = row.slots, self._encode
+        """Write these slots: `encode` takes states as they are."""
+        slots = row.slots
         known = len(slots)
-        for name, state in states.items():
-            slots[name] = msgspec.Raw(encode(state))
+        slots.update(states)
         if len(slots) > known:
             row.slots = dict(sorted(slots.items()))
 

@@ -89,6 +89,8 @@ def test_a_bent_event_is_read_alike(line: bytes, stamp: bytes, time: bytes | Non
     _, headers, value = binary[:3]
     fields = {**dict(headers), **changes, **({} if time is None else {"ce_time": time}), SOURCE: stamp}
     read_alike(list(fields.items()), value)  # type: ignore[arg-type]
+    structured = {name: text for name, text in changes.items() if name == "ce_kairosorigin"}
+    read_alike([(SOURCE, stamp), *structured.items()], line)  # type: ignore[list-item]
 
 
 @given(bent(), st.sampled_from([Order.WALL, Order.RECORDED, Order.SEQUENCED]), TIMES | st.none(), CHANGES)
@@ -115,12 +117,12 @@ def test_the_ordinary_line_is_read_quickly() -> None:
 
 
 def test_the_ordinary_record_is_read_quickly() -> None:
-    """Every line of the simulated bank; were it none, the laws above would hold by themselves."""
-    lines = [to_binary(line) for line in Bank(20, 20, 1).events()]
-    read = [read_alike([*headers, (SOURCE, b"in.txn|0|0|5|1799999999999|r")], value) for _, headers, value, *_ in lines]
+    """Every line of the simulated bank, in both forms; were it none, the laws above would hold by themselves."""
+    lines, source = list(Bank(20, 20, 1).events()), (SOURCE, b"in.txn|0|0|5|1799999999999|r")
 
-    assert read
-    assert all(read)
+    assert lines
+    assert all(read_alike([*headers, source], value) for _, headers, value in map(to_binary, lines))
+    assert all(read_alike([source], line) for line in lines)
 
 
 class Consumed(NamedTuple):

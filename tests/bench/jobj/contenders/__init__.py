@@ -3,12 +3,13 @@
 from tests.bench.jobj.contenders.bytewax import Bytewax
 from tests.bench.jobj.contenders.contender import Contender, Run
 from tests.bench.jobj.contenders.faust import Faust
-from tests.bench.jobj.contenders.kairos import Ingesting, Kairos, Pair
+from tests.bench.jobj.contenders.kairos import Ingesting, Kairos, Pair, Sources
 from tests.bench.jobj.contenders.quix import Quix
 from tests.bench.jobj.contenders.streams import Streams
 
 ALL: tuple[Contender, ...] = (
     Kairos("kairos", "Kairos, exactly once"),
+    Sources("kairos-sources", "Kairos, exactly once, from the sources"),
     Pair("kairos-2", "Kairos, exactly once, two workers"),
     Ingesting("kairos-ingest", "Kairos with ingest, exactly once"),
     Streams("streams-eos", "Kafka Streams, exactly_once_v2, RocksDB", committed=True),

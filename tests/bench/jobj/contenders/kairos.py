@@ -1,7 +1,11 @@
-"""Kairos: `kairos run` with job J as a pack. Keyed, the journal is written directly; with ingest, a source topic is."""
+"""Kairos: `kairos run` with job J as a pack. Keyed, the journal is written directly; with ingest, a source topic is.
+
+The core is that of `make compiled`, but of `Sources`.
+"""
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache
@@ -17,7 +21,7 @@ from stream.shell.kafka import topics
 from stream.shell.settings import Settings
 from stream.wire.instants import Instants
 from tests.bench.jobj import log, wires
-from tests.bench.jobj.contenders.contender import Contender, Run
+from tests.bench.jobj.contenders.contender import ROOT, Contender, Run
 from tests.bench.jobj.wires import Record
 from tests.integration.cluster import KAIROS, environment
 
@@ -35,6 +39,7 @@ class Kairos(Contender):
     """Decide alone: somebody has keyed the input and written it as the journal."""
 
     once = True
+    core = ROOT / "build" / "compiled"
 
     def __init__(self, name: str, title: str, keyed: bool = True, instance: str | None = "a") -> None:
         super().__init__(name, title, committed=True, keyed=keyed)
@@ -77,9 +82,13 @@ class Kairos(Contender):
         """The product's own command."""
         return list(KAIROS)
 
+    def missing(self) -> str | None:
+        """The compiled core."""
+        return None if (self.core / "stream").is_dir() else "make compiled comes first"
+
     def environment(self, run: Run) -> dict[str, str]:
-        """Its settings."""
-        return environment(self.settings(run))
+        """Its settings, and where its core is."""
+        return environment(self.settings(run)) | {"PYTHONPATH": os.pathsep.join(map(str, dict.fromkeys((self.core, ROOT))))}
 
     def outputs(self, run: Run) -> list[str]:
         """The two families of the pack."""
@@ -94,6 +103,12 @@ class Kairos(Contender):
         """Rows of the state topic, decoded."""
         rows = wires.latest(run.brokers, f"{run.name}.state")
         return {subject: figures(raw) for subject in subjects if (raw := rows.get(subject.encode()))}
+
+
+class Sources(Kairos):
+    """The same without a compiled core."""
+
+    core = ROOT
 
 
 class Ingesting(Kairos):
@@ -115,8 +130,8 @@ class Pair(Kairos):
     """Two workers, started at once; they share the journal's partitions. Both end when one does."""
 
     def missing(self) -> str | None:
-        """The shell that starts them."""
-        return None if shutil.which("bash") else "bash is needed"
+        """The shell that starts them, too."""
+        return super().missing() if shutil.which("bash") else "bash is needed"
 
     def command(self, run: Run) -> list[str]:
         """Two processes in one session, so that both count."""
