@@ -38,7 +38,7 @@ NetworkClass = Literal["HOME", "WORK", "PUBLIC"]
 Scope = Literal["ALL", "TOPIC", "CHANNEL", "PURPOSE"]
 
 
-class Payload(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, gc=False, omit_defaults=True):
+class Payload(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, gc=False):
     """The base of all payloads. Unknown fields are refused here so that the decoder notices, counts and drops them."""
 
 
