@@ -6,7 +6,7 @@ beside (`Engine.read`, `Decoder._event`, `Stamper.stamp`): the answer is the sam
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.datetime cimport PyDate_Check, date_day, date_month, date_year, import_datetime
+from cpython.datetime cimport date_day, date_month, date_year, import_datetime
 from cpython.dict cimport PyDict_GetItem
 from cpython.list cimport PyList_CheckExact
 from cpython.object cimport PyObject
@@ -102,19 +102,25 @@ cdef long long instant(const char *text, Py_ssize_t size) noexcept:
     return at if 0 <= at < _LAST else UNREADABLE
 
 
+cdef bint _printable(const char *text, Py_ssize_t size, Py_ssize_t most) noexcept:
+    """Whether this is printable ASCII, not empty and not too long."""
+    cdef Py_ssize_t place
+    if not 0 < size <= most:
+        return False
+    for place in range(size):
+        if not 32 <= text[place] <= 126:
+            return False
+    return True
+
+
 cdef object _word(object content, Py_ssize_t most):
     """The text of printable ASCII; None for anything else."""
     cdef const char *text
-    cdef Py_ssize_t size, place
+    cdef Py_ssize_t size
     if content is None or not PyBytes_CheckExact(content):
         return None
     text, size = PyBytes_AS_STRING(content), PyBytes_GET_SIZE(content)
-    if not 0 < size <= most:
-        return None
-    for place in range(size):
-        if not 32 <= text[place] <= 126:
-            return None
-    return PyUnicode_DecodeASCII(text, size, NULL)
+    return PyUnicode_DecodeASCII(text, size, NULL) if _printable(text, size, most) else None
 
 
 cdef bint _ascii(bytes content) noexcept:
@@ -166,14 +172,9 @@ cdef inline bint _is(const char *name, Py_ssize_t size, const char *other, Py_ss
 
 cdef object _text(object text, Py_ssize_t most):
     """The same text if it is of printable ASCII; None for anything else."""
-    cdef Py_ssize_t size, place
+    cdef Py_ssize_t size
     cdef const char *content = PyUnicode_AsUTF8AndSize(text, &size)
-    if not 0 < size <= most:
-        return None
-    for place in range(size):
-        if not 32 <= content[place] <= 126:
-            return None
-    return text
+    return text if _printable(content, size, most) else None
 
 
 cdef class Maker:
@@ -429,49 +430,51 @@ def stamped(list records, Py_ssize_t start, bytes lead, bint recorded, object la
         known: Journal partition by subject.
         into: The journal partitions' lists.
     """
-    cdef object record, headers, header, name, content, version, subject, time, value, where
+    cdef Py_ssize_t place = start
+    cdef long latest = UNREADABLE if last is None else last
+    while place < len(records) and _stamp(records[place], PyBytes_AS_STRING(lead), recorded, &latest, known, into):
+        place += 1
+    return place, None if latest == UNREADABLE else latest
+
+
+cdef bint _stamp(object record, const char *lead, bint recorded, long *latest, dict known, dict into) except -1:
+    """Put one record into its journal partition's list; False where it is none for the quick way."""
+    cdef object headers = record.headers, header, name, content, version = None, subject = None, time = None, where
     cdef PyObject *found
     cdef const char *text
-    cdef const char *begin = PyBytes_AS_STRING(lead)
-    cdef Py_ssize_t size, place
-    cdef long offset, at, latest = UNREADABLE if last is None else last
-    for place in range(start, len(records)):
-        record = records[place]
-        headers, value = record.headers, record.value
-        version = subject = time = None
-        for header in headers:
-            if not PyTuple_CheckExact(header) or PyTuple_GET_SIZE(header) != 2:
-                return place, None if latest == UNREADABLE else latest
-            name, content = <object>PyTuple_GET_ITEM(header, 0), <object>PyTuple_GET_ITEM(header, 1)
-            text = PyUnicode_AsUTF8AndSize(name, &size)
-            if size >= 7 and memcmp(text, b"kairos_", 7) == 0:
-                return place, None if latest == UNREADABLE else latest
-            if _is(text, size, b"ce_subject", 10):
-                subject = content
-            elif _is(text, size, b"ce_specversion", 14):
-                version = content
-            elif _is(text, size, b"ce_recordedtime", 15):
-                time = content
-        if version is None or not subject or not PyBytes_CheckExact(subject):
-            return place, None if latest == UNREADABLE else latest
-        found = PyDict_GetItem(known, subject)
-        if found is NULL:
-            return place, None if latest == UNREADABLE else latest
-        offset = record.offset
-        if recorded:
-            if time is None or not PyBytes_CheckExact(time):
-                return place, None if latest == UNREADABLE else latest
-            at = instant(PyBytes_AS_STRING(time), PyBytes_GET_SIZE(time))
-            if at == UNREADABLE:
-                return place, None if latest == UNREADABLE else latest
-            if at > latest:
-                latest = at
-            content = PyBytes_FromFormat("%s%ld|%ld|r", begin, offset, latest)
-        else:
-            at = record.timestamp
-            content = PyBytes_FromFormat("%s%ld|%ld|w", begin, offset, at)
-        where = <object>found
-        if where not in into:
-            into[where] = []
-        (<list>into[where]).append((subject, value, [*headers, (_SOURCE, content)]))
-    return len(records), None if latest == UNREADABLE else latest
+    cdef Py_ssize_t size
+    cdef long at, offset = record.offset
+    for header in headers:
+        if not PyTuple_CheckExact(header) or PyTuple_GET_SIZE(header) != 2:
+            return False
+        name, content = <object>PyTuple_GET_ITEM(header, 0), <object>PyTuple_GET_ITEM(header, 1)
+        text = PyUnicode_AsUTF8AndSize(name, &size)
+        if size >= 7 and memcmp(text, b"kairos_", 7) == 0:
+            return False
+        if _is(text, size, b"ce_subject", 10):
+            subject = content
+        elif _is(text, size, b"ce_specversion", 14):
+            version = content
+        elif _is(text, size, b"ce_recordedtime", 15):
+            time = content
+    if version is None or not subject or not PyBytes_CheckExact(subject):
+        return False
+    found = PyDict_GetItem(known, subject)
+    if found is NULL:
+        return False
+    if recorded:
+        if time is None or not PyBytes_CheckExact(time):
+            return False
+        at = instant(PyBytes_AS_STRING(time), PyBytes_GET_SIZE(time))
+        if at == UNREADABLE:
+            return False
+        latest[0] = max(latest[0], at)
+        content = PyBytes_FromFormat("%s%ld|%ld|r", lead, offset, latest[0])
+    else:
+        at = record.timestamp
+        content = PyBytes_FromFormat("%s%ld|%ld|w", lead, offset, at)
+    where = <object>found
+    if where not in into:
+        into[where] = []
+    (<list>into[where]).append((subject, record.value, [*headers, (_SOURCE, content)]))
+    return True
