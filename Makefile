@@ -65,7 +65,7 @@ guard: .venv/ready ## what an event costs the engine by stage, in bytecodes, aga
 
 compiled: build/compiled/ready ## the core as machine code in build/compiled, and records in C (needs a C compiler)
 
-build/compiled/ready: .venv/ready $(shell find stream -name '*.py') deploy/compiled.py deploy/native/quick.pyx
+build/compiled/ready: .venv/ready $(shell find stream -name '*.py') deploy/compiled.py $(wildcard deploy/native/*)
 	$(BIN)/python deploy/compiled.py build/compiled
 	@touch $@
 

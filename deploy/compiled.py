@@ -1,5 +1,5 @@
 """The core as machine code: a copy of the package whose pure rooms Cython has compiled from the same sources, and with it
-`deploy/native/quick.pyx`, which does the ordinary record in C.
+`deploy/native`, which does the ordinary record and the batches it comes in in C.
 
 Rule: the sources are the reference and the default. Nothing here changes what they say; the laws run over both
 (`make test-compiled`). Needs a C compiler.
@@ -21,6 +21,7 @@ from setuptools import Distribution, Extension
 from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).parents[1]
+NATIVE = ROOT / "deploy" / "native"
 WORKED = (
     "domain/days.py", "domain/events.py", "domain/facts.py", "domain/money.py", "domain/triggers.py",
     "wire/checks.py", "wire/decode.py", "wire/encode.py", "wire/instants.py",
@@ -43,13 +44,14 @@ def build(where: Path) -> int:
     shutil.rmtree(where, ignore_errors=True)
     package = where / "stream"
     shutil.copytree(ROOT / "stream", package, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "deploy" / "native" / "quick.pyx", package)
+    for path in NATIVE.iterdir():
+        shutil.copy(path, package)
     os.chdir(where)
     extensions = [
         Extension(
             ".".join(path.relative_to(where).with_suffix("").parts), [str(path.relative_to(where))], extra_compile_args=FLAGS
         )
-        for path in [*modules(package), package / "quick.pyx"]
+        for path in [*modules(package), *package.glob("*.pyx")]
     ]
     with tempfile.TemporaryDirectory() as scratch:
         made = cythonize(

@@ -12,7 +12,9 @@ from cpython.list cimport PyList_CheckExact
 from cpython.object cimport PyObject
 from cpython.tuple cimport PyTuple_CheckExact, PyTuple_GET_ITEM, PyTuple_GET_SIZE
 from cpython.unicode cimport PyUnicode_DecodeASCII
-from libc.string cimport memcmp
+from libc.string cimport memcmp, memset
+
+from stream.batches cimport Headers, Record, plus, varint
 
 from stream.domain.days import DAY
 from stream.domain.events import Coordinates, Event, Order
@@ -30,6 +32,7 @@ cdef long long _LAST = LAST
 cdef long long _DAY = DAY
 cdef long long _POSTDATED = POSTDATED
 cdef object _SOURCE = "kairos_src"
+cdef bytes _SOURCE_NAME = b"kairos_src"
 cdef object _new = tuple.__new__
 cdef object _WALL = Order.WALL
 cdef object _RECORDED = Order.RECORDED
@@ -113,14 +116,95 @@ cdef bint _printable(const char *text, Py_ssize_t size, Py_ssize_t most) noexcep
     return True
 
 
-cdef object _word(object content, Py_ssize_t most):
-    """The text of printable ASCII; None for anything else."""
+cdef inline bint _is(const char *name, Py_ssize_t size, const char *other, Py_ssize_t length) noexcept:
+    return size == length and memcmp(name, other, length) == 0
+
+
+cdef struct Field:
+    # content of a header; no text where there is none
+    const char *text
+    Py_ssize_t size
+
+
+cdef struct Fields:
+    # the headers that we read
+    Field version, ident, source, kind, subject, time, sequence, origin, recorded, stamp
+    # whether one of them has no content
+    bint bare
+    # whether one is of ours
+    bint ours
+
+
+cdef void _put(Fields *into, const char *name, Py_ssize_t size, const char *text, Py_ssize_t length) noexcept:
+    """Keep a header if it is one that we read."""
+    cdef Field *field = NULL
+    if size >= 7 and memcmp(name, b"kairos_", 7) == 0:
+        into.ours = True
+        if _is(name, size, b"kairos_src", 10):
+            field = &into.stamp
+    elif size < 5 or memcmp(name, b"ce_", 3) != 0:
+        return
+    elif _is(name, size, b"ce_id", 5):
+        field = &into.ident
+    elif _is(name, size, b"ce_type", 7):
+        field = &into.kind
+    elif _is(name, size, b"ce_time", 7):
+        field = &into.time
+    elif _is(name, size, b"ce_source", 9):
+        field = &into.source
+    elif _is(name, size, b"ce_subject", 10):
+        field = &into.subject
+    elif _is(name, size, b"ce_sequence", 11):
+        field = &into.sequence
+    elif _is(name, size, b"ce_specversion", 14):
+        field = &into.version
+    elif _is(name, size, b"ce_recordedtime", 15):
+        field = &into.recorded
+    elif _is(name, size, b"ce_kairosorigin", 15):
+        field = &into.origin
+    if field is not NULL:
+        field.text, field.size = text, length
+        into.bare = into.bare or text is NULL
+
+
+cdef bint _fields(object headers, Fields *into) except -1:
+    """The headers that we read, as long as ``headers`` lives; False where they are none for the quick way."""
+    cdef const char *at
+    cdef const char *end
+    cdef const char *name
     cdef const char *text
-    cdef Py_ssize_t size
-    if content is None or not PyBytes_CheckExact(content):
-        return None
-    text, size = PyBytes_AS_STRING(content), PyBytes_GET_SIZE(content)
-    return PyUnicode_DecodeASCII(text, size, NULL) if _printable(text, size, most) else None
+    cdef const char *known
+    cdef long long size = 0, length = 0
+    cdef Py_ssize_t written
+    cdef object header, content
+    memset(into, 0, sizeof(Fields))
+    if type(headers) is Headers:
+        at = PyBytes_AS_STRING((<Headers>headers).raw)
+        end = at + PyBytes_GET_SIZE((<Headers>headers).raw)
+        while at < end:
+            name = varint(at, end, &size)
+            text = varint(name + size, end, &length)
+            known = text if length >= 0 else NULL
+            _put(into, name, size, known, length)
+            at = text + max(length, 0)
+        return not into.bare
+    if not (PyList_CheckExact(headers) or PyTuple_CheckExact(headers)):
+        return False
+    for header in headers:
+        if not PyTuple_CheckExact(header) or PyTuple_GET_SIZE(header) != 2:
+            return False
+        content = <object>PyTuple_GET_ITEM(header, 1)
+        name = PyUnicode_AsUTF8AndSize(<object>PyTuple_GET_ITEM(header, 0), &written)
+        if PyBytes_CheckExact(content):
+            _put(into, name, written, PyBytes_AS_STRING(content), PyBytes_GET_SIZE(content))
+        else:
+            _put(into, name, written, NULL, -1)
+    return not into.bare
+
+
+cdef object _word(Field field, Py_ssize_t most):
+    """The text of printable ASCII; None for anything else."""
+    return PyUnicode_DecodeASCII(field.text, field.size, NULL) if _printable(field.text, field.size, most) else None
 
 
 cdef bint _ascii(bytes content) noexcept:
@@ -164,10 +248,6 @@ cdef bint _small(object amount, int places, bint signed) except -1:
         if not 48 <= text[place] <= 57:
             return False
     return True
-
-
-cdef inline bint _is(const char *name, Py_ssize_t size, const char *other, Py_ssize_t length) noexcept:
-    return size == length and memcmp(name, other, length) == 0
 
 
 cdef object _text(object text, Py_ssize_t most):
@@ -281,76 +361,43 @@ cdef class Reader(Maker):
 
     def read(self, object record):
         """The entry of a record; None where it is for the slow way to say what it is."""
-        cdef object headers = record.headers, value = record.value
-        if not (PyList_CheckExact(headers) or PyTuple_CheckExact(headers)):
-            return None
+        cdef object headers, value
+        cdef Fields fields
+        if type(record) is Record:
+            headers, value = (<Record>record).headers, (<Record>record).value
+        else:
+            headers, value = record.headers, record.value
         if value is None or not PyBytes_CheckExact(value) or PyBytes_GET_SIZE(value) > self._max_bytes:
             return None
         try:
             if not _ascii(value):
                 value.decode()
-            return self._read(record, headers, value)
+            if not _fields(headers, &fields) or fields.stamp.text is NULL:
+                return None
+            return self._structured(record, value, &fields) if fields.version.text is NULL else self._binary(record, value, &fields)
         except UnicodeError:
             return None
 
-    cdef object _read(self, object record, object headers, object value):
-        cdef object header, name, content, version = None, ident = None, source = None, kind = None, subject = None
-        cdef object time = None, sequence = None, origin = None, stamp = None
-        cdef const char *text
-        cdef Py_ssize_t size
-        for header in headers:
-            if not PyTuple_CheckExact(header) or PyTuple_GET_SIZE(header) != 2:
-                return None
-            name, content = <object>PyTuple_GET_ITEM(header, 0), <object>PyTuple_GET_ITEM(header, 1)
-            text = PyUnicode_AsUTF8AndSize(name, &size)
-            if size < 5:
-                continue
-            if text[0] == b"c":
-                if _is(text, size, b"ce_id", 5):
-                    ident = content
-                elif _is(text, size, b"ce_type", 7):
-                    kind = content
-                elif _is(text, size, b"ce_time", 7):
-                    time = content
-                elif _is(text, size, b"ce_source", 9):
-                    source = content
-                elif _is(text, size, b"ce_subject", 10):
-                    subject = content
-                elif _is(text, size, b"ce_sequence", 11):
-                    sequence = content
-                elif _is(text, size, b"ce_specversion", 14):
-                    version = content
-                elif _is(text, size, b"ce_kairosorigin", 15):
-                    origin = content
-            elif _is(text, size, b"kairos_src", 10):
-                stamp = content
-        if stamp is None:
-            return None
-        if version is None:
-            return self._structured(record, value, origin, stamp)
-        if version != b"1.0" or kind is None or time is None or not PyBytes_CheckExact(time):
-            return None
-        return self._entry(record, value, kind, ident, source, subject, <bytes>time, sequence, origin, stamp)
-
-    cdef object _entry(
-        self, object record, object value, object kind, object ident, object source, object subject,
-        bytes time, object sequence, object origin, object stamp
-    ):
-        cdef object way = self._ways.get(kind), where, data, event
+    cdef object _binary(self, object record, object value, Fields *fields):
+        cdef object way, ident, source, subject, sequence, origin, where, data, event
         cdef long long at
+        if not _is(fields.version.text, fields.version.size, b"1.0", 3) or fields.kind.text is NULL or fields.time.text is NULL:
+            return None
+        way = self._ways.get(PyBytes_FromStringAndSize(fields.kind.text, fields.kind.size))
         if way is None:
             return None
-        ident, source, subject = _word(ident, MOST_WORD), _word(source, MOST_WORD), _word(subject, MOST_SUBJECT)
-        sequence = "" if sequence is None else _word(sequence, MOST_WORD)
+        ident, source = _word(fields.ident, MOST_WORD), _word(fields.source, MOST_WORD)
+        subject = _word(fields.subject, MOST_SUBJECT)
+        sequence = "" if fields.sequence.text is NULL else _word(fields.sequence, MOST_WORD)
         if ident is None or source is None or subject is None or sequence is None:
             return None
-        where = self._where(stamp)
+        where = self._where(fields.stamp.text, fields.stamp.size)
         if where is None:
             return None
         place, where = where
         topic, partition, _, offset, recorded, _ = where
-        origin = f"{topic}/{partition}@{offset}" if origin is None else _word(origin, MOST_WORD)
-        at = instant(PyBytes_AS_STRING(time), PyBytes_GET_SIZE(time))
+        origin = f"{topic}/{partition}@{offset}" if fields.origin.text is NULL else _word(fields.origin, MOST_WORD)
+        at = instant(fields.time.text, fields.time.size)
         if origin is None or at == UNREADABLE:
             return None
         try:
@@ -360,8 +407,8 @@ cdef class Reader(Maker):
         event = self._judged(way, subject, at, recorded, ident, source, sequence, data, topic, origin)
         return None if event is None else _new(self._entry_type, (record, event, where, place))
 
-    cdef object _structured(self, object record, object value, object origin, object stamp):
-        cdef object where = self._where(stamp), seen, event
+    cdef object _structured(self, object record, object value, Fields *fields):
+        cdef object where = self._where(fields.stamp.text, fields.stamp.size), seen, event, origin
         if where is None:
             return None
         place, where = where
@@ -370,10 +417,10 @@ cdef class Reader(Maker):
             if seen.specversion != "1.0":
                 return None
             way = self._by_struct[type(seen)]
-            if not origin:
+            if fields.origin.size == 0:
                 origin = seen.kairosorigin
             else:
-                origin = _word(origin, MOST_WORD)
+                origin = _word(fields.origin, MOST_WORD)
                 if origin is None:
                     return None
         except Exception:
@@ -381,15 +428,11 @@ cdef class Reader(Maker):
         event = self.event(way, seen.id, seen.source, seen.subject, seen.time, seen.sequence, seen.data, where, origin)
         return None if event is None else _new(self._entry_type, (record, event, where, place))
 
-    cdef object _where(self, object stamp):
+    cdef object _where(self, const char *text, Py_ssize_t size):
         """Source partition and `Coordinates`; None unless ingest wrote it."""
-        cdef const char *text
-        cdef Py_ssize_t size, place, last = 0, middle = 0, first = 0
+        cdef Py_ssize_t last, middle, first
         cdef long long offset, recorded
         cdef object order, known, lead
-        if not PyBytes_CheckExact(stamp):
-            return None
-        text, size = PyBytes_AS_STRING(stamp), PyBytes_GET_SIZE(stamp)
         if size < 8 or text[size - 2] != b"|":
             return None
         order = _WALL if text[size - 1] == b"w" else _RECORDED if text[size - 1] == b"r" else None
@@ -409,7 +452,7 @@ cdef class Reader(Maker):
         lead = PyBytes_FromStringAndSize(text, first)
         known = self._known.get(lead)
         if known is None:
-            source, where = self._places.read(stamp.decode())
+            source, where = self._places.read(PyBytes_FromStringAndSize(text, size).decode())
             known = self._known[lead] = (source, *where[:3])
         source, topic, partition, incarnation = known
         return source, _new(Coordinates, (topic, partition, incarnation, offset, recorded, order))
@@ -439,33 +482,21 @@ def stamped(list records, Py_ssize_t start, bytes lead, bint recorded, object la
 
 cdef bint _stamp(object record, const char *lead, bint recorded, long *latest, dict known, dict into) except -1:
     """Put one record into its journal partition's list; False where it is none for the quick way."""
-    cdef object headers = record.headers, header, name, content, version = None, subject = None, time = None, where
+    cdef object headers = record.headers, where
+    cdef bytes subject, content
     cdef PyObject *found
-    cdef const char *text
-    cdef Py_ssize_t size
+    cdef Fields fields
     cdef long at, offset = record.offset
-    for header in headers:
-        if not PyTuple_CheckExact(header) or PyTuple_GET_SIZE(header) != 2:
-            return False
-        name, content = <object>PyTuple_GET_ITEM(header, 0), <object>PyTuple_GET_ITEM(header, 1)
-        text = PyUnicode_AsUTF8AndSize(name, &size)
-        if size >= 7 and memcmp(text, b"kairos_", 7) == 0:
-            return False
-        if _is(text, size, b"ce_subject", 10):
-            subject = content
-        elif _is(text, size, b"ce_specversion", 14):
-            version = content
-        elif _is(text, size, b"ce_recordedtime", 15):
-            time = content
-    if version is None or not subject or not PyBytes_CheckExact(subject):
+    if not _fields(headers, &fields) or fields.ours or fields.version.text is NULL or not fields.subject.size:
         return False
+    subject = PyBytes_FromStringAndSize(fields.subject.text, fields.subject.size)
     found = PyDict_GetItem(known, subject)
     if found is NULL:
         return False
     if recorded:
-        if time is None or not PyBytes_CheckExact(time):
+        if fields.recorded.text is NULL:
             return False
-        at = instant(PyBytes_AS_STRING(time), PyBytes_GET_SIZE(time))
+        at = instant(fields.recorded.text, fields.recorded.size)
         if at == UNREADABLE:
             return False
         latest[0] = max(latest[0], at)
@@ -476,5 +507,9 @@ cdef bint _stamp(object record, const char *lead, bint recorded, long *latest, d
     where = <object>found
     if where not in into:
         into[where] = []
-    (<list>into[where]).append((subject, record.value, [*headers, (_SOURCE, content)]))
+    if type(headers) is Headers:
+        headers = plus(<Headers>headers, _SOURCE_NAME, content)
+    else:
+        headers = [*headers, (_SOURCE, content)]
+    (<list>into[where]).append((subject, record.value, headers))
     return True

@@ -11,7 +11,16 @@ from typing import Any
 
 def quick() -> Any:
     """The loops that touch every record, in C (`deploy/native/quick.pyx`); None where nothing was compiled."""
+    return _found("stream.quick")
+
+
+def batches() -> Any:
+    """Kafka's batches, read and written in C (`deploy/native/batches.pyx`); None where nothing was compiled."""
+    return _found("stream.batches")
+
+
+def _found(name: str) -> Any:
     try:
-        return importlib.import_module("stream.quick")
+        return importlib.import_module(name)
     except ImportError:
         return None

@@ -7,7 +7,7 @@ not accepted may be made durable again, but must not be computed again: alarms h
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -28,6 +28,8 @@ LEDGER = b"\x00ledger"
 """Key of the ledger in the state topic; no subject can be equal to it."""
 SLICE = 2_000
 """Customers that one decision wakes at most: a herd of deadlines is worked off in slices."""
+STEP = 64
+"""Records that are read in one step of a decision."""
 REMEDY = "give the pack another name or start anew under another topic_prefix and app_id"
 MOST_BYTES = 262_144
 """A row longer than this is counted, long before the broker would refuse it."""
@@ -121,11 +123,18 @@ class Partition:
 
     def decide(self, records: Sequence[JournalRecord]) -> Decision:
         """The consequences of the next records of the journal."""
-        read = self._engine.read
-        return self.apply([read(record) for record in records])
+        return _last(self.deciding(records))
 
     def apply(self, entries: Sequence[Entry]) -> Decision:
-        """The consequences of records already read; a tick that wakes too many is left to be applied again."""
+        """The consequences of records already read."""
+        return _last(self._applying(entries))
+
+    def deciding(self, records: Sequence[JournalRecord]) -> Iterator[Decision | None]:
+        """`decide` in small steps: None after each, at last the decision. Between them anything else may be done."""
+        return self._applying(map(self._engine.read, records))
+
+    def _applying(self, entries: Iterable[Entry]) -> Iterator[Decision | None]:
+        """A tick that wakes too many is left to be applied again."""
         self._work = work = self._engine.work()
         self._overlay = {}
         told: Told = defaultdict(list)
@@ -133,18 +142,22 @@ class Partition:
         for entry in entries:
             work.place = consumed
             if isinstance(entry.item, Tick):
-                self._tell(work, told)
-                room = self._tick(entry.item, room)
+                yield from self._tell(work, told)
+                room = yield from self._tick(entry.item, room)
                 if room <= 0:
                     break
             else:
+                if entry.where is not None and entry.where.order is not self._order:
+                    # what is told together stands in one order
+                    yield from self._tell(work, told)
                 self._admit(work, entry, told)
             consumed += 1
-        if consumed:
-            self.next_offset = entries[consumed - 1].record.offset + 1
-        self._tell(work, told)
+            self.next_offset = entry.record.offset + 1
+            if not consumed % STEP:
+                yield None
+        yield from self._tell(work, told)
         rows: list[tuple[bytes, bytes | None]] = [(subject.encode(), raw) for subject, raw in self._overlay.items()]
-        return Decision(consumed, work.outputs, [*rows, (LEDGER, self._ledger())], work.counts)
+        yield Decision(consumed, work.outputs, [*rows, (LEDGER, self._ledger())], work.counts)
 
     def accept(self, decision: Decision) -> None:
         """The decision is durable: its rows are the rows."""
@@ -179,8 +192,7 @@ class Partition:
         if where is not None:
             order = where.order
             if order is not self._order:
-                # what is told together stands in one order, and whoever waits may now wait for other sources
-                self._tell(work, told)
+                # whoever waits may now wait for other sources
                 self._alarms.gather()
                 self._order = order
             if order is _SEQUENCED and where.recorded - 1 > self._clock.floor:
@@ -200,7 +212,7 @@ class Partition:
                 work.counts["outcome", Outcome.UNHANDLED.value] += 1
                 work.counts["unhandled", item.type] += 1
 
-    def _tell(self, work: Work, told: Told) -> None:
+    def _tell(self, work: Work, told: Told) -> Iterator[None]:
         """All events of a customer together, while its row is at hand: nobody else hears of them."""
         here = work.place
         for subject, events in told.items():
@@ -208,6 +220,7 @@ class Partition:
             for work.place, event, floor in events:
                 self._event(work, customer, event, floor)
             self._keep(customer)
+            yield None
         told.clear()
         work.place = here
 
@@ -229,7 +242,7 @@ class Partition:
 
     # --- time
 
-    def _tick(self, tick: Tick, room: int) -> int:
+    def _tick(self, tick: Tick, room: int) -> Generator[None, None, int]:
         """Wake whoever is due; the room that is left, none when somebody may still be due."""
         clock, codec = self._clock, self._engine.codec
         clock.advance(tick)
@@ -244,6 +257,7 @@ class Partition:
             room -= 1
             if room <= 0:
                 return 0
+            yield None
         return room
 
     def _wake(self, customer: Customer) -> None:
@@ -298,3 +312,11 @@ class Partition:
 
     def _raw(self, subject: str) -> bytes | None:
         return self._overlay.get(subject) or self._rows.get(subject)
+
+
+def _last(steps: Iterator[Decision | None]) -> Decision:
+    decision = None
+    for decision in steps:  # noqa: B007
+        pass
+    assert decision is not None, "the last step of a decision is the decision"
+    return decision

@@ -14,7 +14,7 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -59,6 +59,9 @@ class ToyPartition:
         elif value is not None:
             ledger = json.loads(value)
             self.next_offset, self.high = ledger["next"], ledger["high"]
+
+    def deciding(self, records: Sequence[JournalRecord]) -> Iterator[ToyDecision]:
+        yield self.decide(records)
 
     def decide(self, records: Sequence[JournalRecord]) -> ToyDecision:
         outputs: list[ToyOutput] = []

@@ -1,7 +1,8 @@
 """Journal to outputs: each owned partition has its inbox, its engine state, its sink and its own task.
 
 Rule: the state is changed (`accept`) only after the transaction committed; the next chunk is computed only after
-that. Computing happens in the event loop in slices, committing in a thread, so that partitions overlap.
+that. Computing happens in the event loop in slices, one partition at a time, and committing in a thread, so that one
+partition computes while another commits.
 """
 
 from __future__ import annotations
@@ -27,8 +28,10 @@ from stream.shell.logs import logger
 
 AHEAD = 4
 """Chunks of one partition that may wait."""
-TURN = 0.1
-"""Seconds of computing after which other partitions, ticks and acknowledgements get their turn."""
+TURN = 0.25
+"""Seconds of computing after which another partition gets its turn."""
+STRETCH = 0.02
+"""Seconds of computing after which the event loop gets its turn: acknowledgements, ticks, ingest."""
 LEAST = 50
 """Records of a chunk that may always be computed together."""
 TAKEN = (KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH)
@@ -112,6 +115,7 @@ class Decide:
         self._factory = factory
         self._telemetry = telemetry
         self._kept: dict[int, Kept] = {}
+        self._computing = asyncio.Lock()
         self.partitions: dict[int, JournalPartition] = {}
 
     async def open(self, numbers: Sequence[int], goes_on: Callable[[], bool]) -> dict[int, JournalPartition]:
@@ -198,11 +202,24 @@ class Decide:
         while records and not one.closing:
             if records[0].offset < one.applied:
                 raise StateError(f"expected journal offset {one.applied} or later, got {records[0].offset}")
-            began = self._world.steady()
-            decision = partition.decide(records)
-            computed = self._world.steady() - began
+            async with self._computing:
+                decision, computed = await self._compute(partition, records)
             await self._commit(one, decision, records[: decision.consumed], computed)
             records = records[decision.consumed :]
+
+    async def _compute(self, partition: Partition, records: list[Any]) -> tuple[Decision, float]:
+        """The decision, and how many seconds it took: in slices, between which the event loop serves everything else."""
+        steady, computed = self._world.steady, 0.0
+        began = steady()
+        for decision in partition.deciding(records):
+            seconds = steady() - began
+            if decision is not None:
+                return decision, computed + seconds
+            if seconds > STRETCH:
+                computed += seconds
+                await asyncio.sleep(0)
+                began = steady()
+        raise StateError("expected a decision, got none")
 
     async def _commit(self, one: JournalPartition, decision: Decision, covered: list[Any], computed: float) -> None:
         if not decision.consumed and not decision.rows:

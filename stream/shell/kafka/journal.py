@@ -17,8 +17,8 @@ from stream.shell.kafka.plan import Plan
 from stream.shell.kafka.stamping import JournalRecord
 from stream.shell.kafka.world import World
 
-BATCH = 262_144
-"""Bytes a batch aims at."""
+BATCH = 1_000_000
+"""Bytes a batch aims at. Batches of one partition go one after the other, each with several turns of the event loop."""
 COMPRESSION = "zstd"
 """This client's lz4 is of the slow, thorough kind: seven times the time of zstd for more bytes."""
 REQUEST_TIMEOUT_MS = 30_000

@@ -6,7 +6,7 @@ Rule: nothing here connects to anything. `app.plan_of` makes it from the setting
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -47,7 +47,7 @@ class Partition(Protocol):
     @property
     def dead_runs(self) -> Mapping[str, int]: ...
     def restore(self, key: bytes, value: bytes | None) -> None: ...
-    def decide(self, records: Sequence[JournalRecord]) -> Decision: ...
+    def deciding(self, records: Sequence[JournalRecord]) -> Iterator[Decision | None]: ...
     def accept(self, decision: Any) -> None: ...
 
 

@@ -33,7 +33,7 @@ _DIGITS = len(str(LAST))
 
 Fields = dict[str, Any]
 """Headers by name; of a name that comes twice the last."""
-JournalRecord = tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]
+JournalRecord = tuple[bytes | None, bytes | None, Headers]
 """Key, value, headers."""
 
 
