@@ -222,7 +222,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--customers", type=int, default=3_000)
     parser.add_argument("--days", type=int, default=60)
-    parser.add_argument("--slice", type=int, default=20_000, help="lines for Faust")
+    parser.add_argument("--slice", type=int, default=60_000, help="lines for Faust, enough for a minute")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--compiled", action="store_true", help="the core of `make compiled`, for all contenders")
     options = parser.parse_args()

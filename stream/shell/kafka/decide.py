@@ -203,6 +203,8 @@ class Decide:
             if records[0].offset < one.applied:
                 raise StateError(f"expected journal offset {one.applied} or later, got {records[0].offset}")
             async with self._computing:
+                if one.closing:
+                    return
                 decision, computed = await self._compute(partition, records)
             await self._commit(one, decision, records[: decision.consumed], computed)
             records = records[decision.consumed :]
