@@ -193,7 +193,7 @@ cdef class Record:
 cdef class Batch:
     """One batch; iterating reads its records."""
 
-    cdef bytes _data
+    cdef bytes _data, _content
     cdef const char *_at
     cdef const char *_end
     cdef const char *_head
@@ -224,6 +224,8 @@ cdef class Batch:
 
     def validate_crc(self):
         """Whether its checksum is right; asked before its records are."""
+        if self._open:
+            raise ValueError("expected to be asked before the records are read")
         checked = PyBytes_FromStringAndSize(self._head + CHECKED, self._end - self._head - CHECKED)
         return calc_crc32c(checked) == <uint32_t>number(self._head + CRC, 4)
 
@@ -255,9 +257,9 @@ cdef class Batch:
         if self._attributes & COMPRESSION not in DECODE:
             raise CorruptRecordException(f"unknown compression codec {self._attributes & COMPRESSION}")
         content = DECODE[self._attributes & COMPRESSION](PyBytes_FromStringAndSize(self._at, self._end - self._at))
-        self._data = content if type(content) is bytes else bytes(content)
-        self._at = PyBytes_AS_STRING(self._data)
-        self._end = self._at + PyBytes_GET_SIZE(self._data)
+        self._content = content if type(content) is bytes else bytes(content)
+        self._at = PyBytes_AS_STRING(self._content)
+        self._end = self._at + PyBytes_GET_SIZE(self._content)
         return 0
 
     cdef bint _next(self, Record made) except -1:
