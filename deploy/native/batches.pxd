@@ -17,3 +17,4 @@ cdef class Record:
 
 cdef Headers plus(Headers headers, bytes name, bytes content)
 cdef const char *varint(const char *at, const char *end, long long *value) noexcept
+cdef bint plain(const char *text, Py_ssize_t size) noexcept

@@ -104,6 +104,15 @@ cdef inline char *put(char *at, int64_t value, int size) noexcept:
     return at + size
 
 
+cdef bint plain(const char *text, Py_ssize_t size) noexcept:
+    """Whether this is ASCII."""
+    cdef Py_ssize_t place
+    cdef char seen = 0
+    for place in range(size):
+        seen |= text[place]
+    return not seen & 0x80
+
+
 cdef list read(Headers headers):
     """Names and contents."""
     cdef const char *at = PyBytes_AS_STRING(headers.raw)
@@ -301,7 +310,7 @@ cdef class Batch:
             at = varint(at, end, &value)
             if at is NULL or not 0 <= value <= end - at:
                 return False
-            if not _plain(at, value):
+            if not plain(at, value):
                 PyUnicode_DecodeUTF8(at, value, NULL)
             at = varint(at + value, end, &value)
             if at is NULL or value > end - at:
@@ -312,14 +321,6 @@ cdef class Batch:
         made.headers = headers_of(PyBytes_FromStringAndSize(start, end - start) if count else b"", count)
         self._at = end
         return True
-
-
-cdef inline bint _plain(const char *text, Py_ssize_t size) noexcept:
-    cdef Py_ssize_t place
-    cdef char seen = 0
-    for place in range(size):
-        seen |= text[place]
-    return not seen & 0x80
 
 
 cdef class Batches:

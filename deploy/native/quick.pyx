@@ -14,7 +14,7 @@ from cpython.tuple cimport PyTuple_CheckExact, PyTuple_GET_ITEM, PyTuple_GET_SIZ
 from cpython.unicode cimport PyUnicode_DecodeASCII
 from libc.string cimport memcmp, memset
 
-from stream.batches cimport Headers, Record, plus, varint
+from stream.batches cimport Headers, Record, plain, plus, varint
 
 from stream.domain.days import DAY
 from stream.domain.events import Coordinates, Event, Order
@@ -207,15 +207,6 @@ cdef object _word(Field field, Py_ssize_t most):
     return PyUnicode_DecodeASCII(field.text, field.size, NULL) if _printable(field.text, field.size, most) else None
 
 
-cdef bint _ascii(bytes content) noexcept:
-    cdef const char *text = PyBytes_AS_STRING(content)
-    cdef Py_ssize_t place, size = PyBytes_GET_SIZE(content)
-    cdef char seen = 0
-    for place in range(size):
-        seen |= text[place]
-    return not seen & 0x80
-
-
 cdef long long _digits(const char *text, Py_ssize_t size) noexcept:
     """A number of at most 18 digits without a leading sign; UNREADABLE for anything else."""
     cdef long long value = 0
@@ -370,7 +361,7 @@ cdef class Reader(Maker):
         if value is None or not PyBytes_CheckExact(value) or PyBytes_GET_SIZE(value) > self._max_bytes:
             return None
         try:
-            if not _ascii(value):
+            if not plain(PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value)):
                 value.decode()
             if not _fields(headers, &fields) or fields.stamp.text is NULL:
                 return None

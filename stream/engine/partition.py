@@ -130,7 +130,7 @@ class Partition:
         return _last(self._applying(entries))
 
     def deciding(self, records: Sequence[JournalRecord]) -> Iterator[Decision | None]:
-        """`decide` in small steps: None after each, at last the decision. Between them anything else may be done."""
+        """`decide` in small steps: None after each, at last the decision. Between them other partitions may work."""
         return self._applying(map(self._engine.read, records))
 
     def _applying(self, entries: Iterable[Entry]) -> Iterator[Decision | None]:
