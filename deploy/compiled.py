@@ -30,7 +30,7 @@ WORKED = (
 """What works on every event; all else runs once, or waits for others most of the time."""
 DIRECTIVES = {"language_level": 3, "annotation_typing": False, "binding": True}
 """Annotations stay what they are for Python: checked by mypy, not by the compiled code, which so behaves as the sources do."""
-FLAGS = ["-O2", "-g0"]
+FLAGS = ["-O2", "-g0", "-ffp-contract=off"]
 
 
 def modules(package: Path) -> list[Path]:

@@ -15,6 +15,7 @@ from cpython.unicode cimport PyUnicode_DecodeASCII
 from libc.string cimport memcmp, memset
 
 from stream.batches cimport Headers, Record, plain, plus, varint
+from stream.civil cimport days, length
 
 from stream.domain.days import DAY
 from stream.domain.events import Coordinates, Event, Order
@@ -51,22 +52,6 @@ cdef inline int _two(const char *at) noexcept:
     return high * 10 + low if 0 <= high <= 9 and 0 <= low <= 9 else -1000
 
 
-cdef inline long long _days(long long year, int month, int day) noexcept:
-    """Days since 1970 of a date of the Gregorian calendar (Hinnant's `days_from_civil`)."""
-    cdef long long era, of_era, of_year
-    year -= month <= 2
-    era = year // 400
-    of_year = (153 * (month + (-3 if month > 2 else 9)) + 2) // 5 + day - 1
-    of_era = year - era * 400
-    return era * 146097 + of_era * 365 + of_era // 4 - of_era // 100 + of_year - 719468
-
-
-cdef inline int _length(int year, int month) noexcept:
-    if month == 2:
-        return 29 if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else 28
-    return 30 if month in (4, 6, 9, 11) else 31
-
-
 cdef long long instant(const char *text, Py_ssize_t size) noexcept:
     """`Instants.parse` of a stamp with capital T and Z; UNREADABLE for anything else."""
     cdef int hundreds, year, month, day, hour, minute, second, ahead = 0, milli = 0, scale = 100
@@ -91,7 +76,7 @@ cdef long long instant(const char *text, Py_ssize_t size) noexcept:
     if hundreds < 0 or year < 0 or not (0 <= hour <= 23 and 0 <= minute <= 59 and 0 <= second <= 59):
         return UNREADABLE
     year += hundreds * 100
-    if year < 1 or not 1 <= month <= 12 or not 1 <= day <= _length(year, month):
+    if year < 1 or not 1 <= month <= 12 or not 1 <= day <= length(year, month):
         return UNREADABLE
     if end > 19:
         if text[19] != b"." or end == 20 or end > 29:
@@ -101,7 +86,7 @@ cdef long long instant(const char *text, Py_ssize_t size) noexcept:
                 return UNREADABLE
             milli += (text[place] - 48) * scale
             scale //= 10
-    at = _days(year, month, day) * _DAY + ((hour * 60 + minute - ahead) * 60 + second) * <long long>1000 + milli
+    at = days(year, month, day) * _DAY + ((hour * 60 + minute - ahead) * 60 + second) * <long long>1000 + milli
     return at if 0 <= at < _LAST else UNREADABLE
 
 
@@ -451,7 +436,7 @@ cdef class Reader(Maker):
 
 cdef long long _since(object day) except? -1:
     """Days since 1970."""
-    return _days(date_year(day), date_month(day), date_day(day))
+    return days(date_year(day), date_month(day), date_day(day))
 
 
 def stamped(list records, Py_ssize_t start, bytes lead, bint recorded, object last, dict known, dict into):

@@ -33,7 +33,11 @@ class Calendar:
         self._starts: dict[int, int] = {}
 
     def day(self, at: int) -> int:
-        """The date at this instant. Offsets are asked once per quarter of an hour: zones change on such bounds."""
+        """The date at this instant."""
+        return (at + self.offset(at)) // DAY + EPOCH
+
+    def offset(self, at: int) -> int:
+        """How far the zone is ahead of UTC, ms. Asked once per quarter of an hour: zones change on such bounds."""
         quarter = at // 900_000
         offset = self._offsets.get(quarter)
         if offset is None:
@@ -43,7 +47,7 @@ class Calendar:
             if len(self._offsets) > 100_000:
                 self._offsets.clear()
             offset = self._offsets[quarter] = int(delta.total_seconds() * 1000)
-        return (at + offset) // DAY + EPOCH
+        return offset
 
     def start(self, day: int) -> int:
         """The first instant of a day (its midnight; after a gap at midnight, the first instant that exists)."""

@@ -19,6 +19,11 @@ def batches() -> Any:
     return _found("stream.batches")
 
 
+def visit() -> Any:
+    """Visits to rows where nobody has anything to say, in C (`deploy/native/visit.pyx`); None where nothing was compiled."""
+    return _found("stream.visit")
+
+
 def _found(name: str) -> Any:
     try:
         return importlib.import_module(name)

@@ -53,7 +53,7 @@ class Audience:
         self._taps, self._rules = taps, rules
         heard = [tap.condition for _, some in self._taps for tap in some]
         heard += [listener.condition for _, some in self._rules for listener in some]
-        self._answers = questions(heard)
+        self.answers = questions(heard)
         self._known: dict[Any, Heard] = {}
 
     def __len__(self) -> int:
@@ -61,7 +61,7 @@ class Audience:
 
     def of(self, data: Any) -> Heard:
         """Those whom a payload concerns."""
-        answers = self._answers(data)
+        answers = self.answers(data)
         found = self._known.get(answers)
         if found is None:
             if len(self._known) >= MOST:

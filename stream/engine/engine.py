@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from stream.domain.events import Coordinates, Event, JournalRecord, Order, Reject, Tick
-from stream.domain.native import quick
+from stream.domain.native import quick, visit
 from stream.domain.reasons import RejectCode
 from stream.engine.binding import Plan, bind
 from stream.engine.payload import Speaker
@@ -95,6 +95,11 @@ class Engine:
             return _unread
         reader = native.Reader(Entry, words(prefix), self._places, self._currencies, decoder.max_bytes, decoder.ahead)
         return reader.read  # type: ignore[no-any-return]
+
+    def visitor(self) -> Any:
+        """Visits rows where nobody has anything to say, in C; None from the sources, and where somebody wants to be told."""
+        native = visit()
+        return None if native is None or self.traces is not None else native.Visitor(self.plan)
 
     def misfits(self, kept: Mapping[str, str]) -> list[str]:
         """What state kept by another pack of this name means otherwise than in this one: each ``name is X, was Y``."""

@@ -20,13 +20,13 @@ class Fading:
 
     def __init__(self, name: str, days: int, field: str, inputs: Inputs, calendar: Calendar) -> None:
         self.name, self.slot = name, f"f_{name}"
-        self._span, self._field, self._calendar = days * DAY, field, calendar
+        self.span, self.field, self._calendar = days * DAY, field, calendar
         folds = {1: self._add, -1: self._subtract}
         self.taps = {kind: tuple(Tap(each, folds[sign]) for each, sign in some) for kind, some in inputs.items()}
 
     def amount(self, state: Decayed, day: int) -> int:
         """Base minor units left at the close of a date."""
-        return decayed.left(state, self._span, self._calendar.close(day))
+        return decayed.left(state, self.span, self._calendar.close(day))
 
     def standing(self, state: Decayed, amount: int) -> Standing:
         """Sums keep no history."""
@@ -34,13 +34,13 @@ class Fading:
 
     def reading(self, state: Decayed, day: int, at: int) -> Reading:
         """What is left at that instant, and the last record that moved it."""
-        return Reading(self.name, Money(decayed.left(state, self._span, at)), at, _until(state.at, state.origin, at))
+        return Reading(self.name, Money(decayed.left(state, self.span, at)), at, _until(state.at, state.origin, at))
 
     def _add(self, state: Decayed, seen: Seen) -> None:
-        decayed.add(state, self._span, seen.amount(self._field), seen.event.at, seen.event.origin)
+        decayed.add(state, self.span, seen.amount(self.field), seen.event.at, seen.event.origin)
 
     def _subtract(self, state: Decayed, seen: Seen) -> None:
-        decayed.add(state, self._span, -seen.amount(self._field), seen.event.at, seen.event.origin)
+        decayed.add(state, self.span, -seen.amount(self.field), seen.event.at, seen.event.origin)
 
 
 class Spread:
@@ -50,7 +50,7 @@ class Spread:
 
     def __init__(self, name: str, deviations_ppm: int, field: str, inputs: Inputs) -> None:
         self.name, self.slot = name, f"f_{name}"
-        self._deviations, self._field = deviations_ppm, field
+        self.deviations, self.field = deviations_ppm, field
         self.taps = {kind: tuple(Tap(each, self._count) for each, _ in some) for kind, some in inputs.items()}
 
     def amount(self, state: Moments, day: int) -> int:
@@ -59,14 +59,14 @@ class Spread:
 
     def standing(self, state: Moments, amount: int) -> Standing:
         """Where an amount already counted stands among the others."""
-        return moments.standing(state, amount, self._deviations)
+        return moments.standing(state, amount, self.deviations)
 
     def reading(self, state: Moments, day: int, at: int) -> Reading:
         """How many amounts there are."""
         return Reading(self.name, state.count, at, _until(state.at, state.origin, at))
 
     def _count(self, state: Moments, seen: Seen) -> None:
-        moments.count(state, abs(seen.amount(self._field)), seen.event.at, seen.event.origin)
+        moments.count(state, abs(seen.amount(self.field)), seen.event.at, seen.event.origin)
 
 
 def _until(moved: int, origin: str, at: int) -> tuple[str, ...]:

@@ -103,13 +103,13 @@ class WindowSum:
 
     def __init__(self, name: str, days: int, field: str, inputs: Inputs) -> None:
         self.name, self.slot = name, f"f_{name}"
-        self._days, self._field = days, field
+        self.days, self.field = days, field
         folds = {1: self._add, -1: self._subtract}
         self.taps = {kind: tuple(Tap(each, folds[sign]) for each, sign in some) for kind, some in inputs.items()}
 
     def amount(self, state: Window, day: int) -> int:
         """Base minor units over the dates that end with this one."""
-        return windows.total(state, self._days, day)
+        return windows.total(state, self.days, day)
 
     def standing(self, state: Window, amount: int) -> Standing:
         """Windows keep no history."""
@@ -120,10 +120,10 @@ class WindowSum:
         return Reading(self.name, Money(self.amount(state, day)), at, _until(state.at, state.origin, at))
 
     def _add(self, state: Window, seen: Seen) -> None:
-        windows.add(state, self._days, seen.day, seen.amount(self._field), seen.event.at, seen.event.origin)
+        windows.add(state, self.days, seen.day, seen.amount(self.field), seen.event.at, seen.event.origin)
 
     def _subtract(self, state: Window, seen: Seen) -> None:
-        windows.add(state, self._days, seen.day, -seen.amount(self._field), seen.event.at, seen.event.origin)
+        windows.add(state, self.days, seen.day, -seen.amount(self.field), seen.event.at, seen.event.origin)
 
 
 class History:
@@ -133,7 +133,7 @@ class History:
 
     def __init__(self, name: str, quantile_ppm: int, field: str, inputs: Inputs) -> None:
         self.name, self.slot = name, f"f_{name}"
-        self._quantile, self._field = quantile_ppm, field
+        self.quantile, self.field = quantile_ppm, field
         self.taps = {kind: tuple(Tap(each, self._count) for each, _ in some) for kind, some in inputs.items()}
 
     def amount(self, state: Histogram, day: int) -> int:
@@ -142,14 +142,14 @@ class History:
 
     def standing(self, state: Histogram, amount: int) -> Standing:
         """Where an amount already counted stands among the others."""
-        return histograms.standing(state, amount, self._quantile)
+        return histograms.standing(state, amount, self.quantile)
 
     def reading(self, state: Histogram, day: int, at: int) -> Reading:
         """How many amounts there are."""
         return Reading(self.name, sum(state.counts.values()), at, _until(state.at, state.origin, at))
 
     def _count(self, state: Histogram, seen: Seen) -> None:
-        histograms.count(state, abs(seen.amount(self._field)), seen.event.at, seen.event.origin)
+        histograms.count(state, abs(seen.amount(self.field)), seen.event.at, seen.event.origin)
 
 
 def _until(moved: int, origin: str, at: int) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ not accepted may be made durable again, but must not be computed again: alarms h
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -55,6 +55,7 @@ class Partition:
         self._high: dict[str, int] = {}
         self._dead: dict[str, int] = {}
         self._work = engine.work()
+        self._native = engine.visitor()
 
     @property
     def rows(self) -> int:
@@ -138,7 +139,7 @@ class Partition:
         self._work = work = self._engine.work()
         self._overlay = {}
         told: Told = defaultdict(list)
-        consumed, room = 0, SLICE
+        consumed, room, native = 0, SLICE, self._native
         for entry in entries:
             work.place = consumed
             if isinstance(entry.item, Tick):
@@ -146,7 +147,7 @@ class Partition:
                 room = yield from self._tick(entry.item, room)
                 if room <= 0:
                     break
-            else:
+            elif native is None or self._dead or not native.admit(entry, told, self._high, consumed, self._clock, self._order):
                 if entry.where is not None and entry.where.order is not self._order:
                     # what is told together stands in one order
                     yield from self._tell(work, told)
@@ -215,14 +216,52 @@ class Partition:
     def _tell(self, work: Work, told: Told) -> Iterator[None]:
         """All events of a customer together, while its row is at hand: nobody else hears of them."""
         here = work.place
+        quickly = self._quickly()
         for subject, events in told.items():
-            customer = self._customer(subject)
-            for work.place, event, floor in events:
-                self._event(work, customer, event, floor)
-            self._keep(customer)
+            if quickly:
+                self._visit(work, subject, events)
+            else:
+                customer = self._customer(subject)
+                for work.place, event, floor in events:
+                    self._event(work, customer, event, floor)
+                self._keep(customer)
             yield None
+        if quickly:
+            self._native.reckon(work.counts)
         told.clear()
         work.place = here
+
+    def _quickly(self) -> bool:
+        """Whether the visits that come may be made in C: then it knows now how far the clock is."""
+        if self._native is None:
+            return False
+        clock = self._clock
+        reached = [clock.of(sources(rule, self._order)) for rule in self._plan.timed]
+        self._native.proven(reached, clock.furthest(self._order), clock.of(RELEASE))
+        return True
+
+    def _visit(self, work: Work, subject: str, events: list[tuple[int, Event, int]]) -> None:
+        """These events in C; here those that somebody has something to say to, one after the other."""
+        native, place, moved = self._native, 0, False
+        while place < len(events):
+            raw = native.visit(self._raw(subject), events, place, self._order)
+            place = native.reached
+            if raw is not None:
+                self._overlay[subject] = raw
+            if place == len(events):
+                if moved or native.moved:
+                    self._alarmed(subject, native.alarm, native.head, native.loud)
+                self._count_oversize(self._overlay[subject])
+                return
+            moved = True
+            customer = self._customer(subject)
+            work.place, event, floor = events[place]
+            self._event(work, customer, event, floor)
+            place += 1
+            if place == len(events):
+                self._keep(customer)
+            else:
+                self._overlay[subject] = customer.encoded()
 
     def _event(self, work: Work, customer: Customer, event: Event, floor: int) -> None:
         if self._order is Order.RECORDED:
@@ -247,17 +286,22 @@ class Partition:
         clock, codec = self._clock, self._engine.codec
         clock.advance(tick)
         furthest = clock.furthest(self._order)
+        quickly = self._quickly()
         for subject in self._alarms.ring(clock, furthest):
             raw = self._raw(subject)
             due = NEVER if raw is None else codec.due(raw)
             if due > furthest:
                 self._set(subject, due, RELEASE, furthest)
+            elif quickly:
+                self._rouse(subject)
             else:
                 self._wake(self._customer(subject))
             room -= 1
             if room <= 0:
-                return 0
+                break
             yield None
+        if quickly:
+            self._native.reckon(self._work.counts)
         return room
 
     def _wake(self, customer: Customer) -> None:
@@ -279,24 +323,54 @@ class Partition:
         loud = customer.loud()
         return any(due <= clock.of(sources(timed[place], self._order)) for place, due in loud.items())
 
+    def _rouse(self, subject: str) -> None:
+        """`_wake` in C; here the steps in which somebody has something to say."""
+        native, begun = self._native, False
+        while True:
+            before = self._raw(subject)
+            raw = native.wake(before, begun)
+            if raw is not None and raw is not before:
+                self._overlay[subject] = raw
+            if not native.stuck:
+                self._alarmed(subject, native.alarm, native.head, native.loud)
+                if raw is not before:
+                    self._count_oversize(raw)
+                return
+            customer = self._customer(subject)
+            begun = begun or raw is not None
+            if not (begun or customer.stale or self._awaited(customer)):
+                self._arm(customer)
+                return
+            begun = True
+            if advance(self._work, customer, self._clock, self._order, 1):
+                self._keep(customer)
+                return
+            self._overlay[subject] = customer.encoded()
+
     def _keep(self, customer: Customer) -> None:
         """The row as it is now, and the alarm for what is due in it."""
         self._arm(customer)
         raw = self._overlay[customer.subject] = customer.encoded()
+        self._count_oversize(raw)
+
+    def _count_oversize(self, raw: bytes) -> None:
         if len(raw) > MOST_BYTES:
             self._work.counts["row_oversize",] += 1
 
     def _arm(self, customer: Customer) -> None:
         """Set the alarm for the next deadline, or wait for the sources that hold back one that has come."""
-        furthest, subject, head = self._clock.furthest(self._order), customer.subject, customer.head
         loud = customer.loud()
-        customer.alarm = min(head, min(loud.values())) if loud else head
-        if customer.alarm > furthest:
-            if customer.alarm < NEVER:
-                self._alarms.arm(subject, customer.alarm)
+        customer.alarm = min(customer.head, min(loud.values())) if loud else customer.head
+        self._alarmed(customer.subject, customer.alarm, customer.head, lambda: loud)
+
+    def _alarmed(self, subject: str, alarm: int, head: int, loud: Callable[[], dict[int, int]]) -> None:
+        furthest = self._clock.furthest(self._order)
+        if alarm > furthest:
+            if alarm < NEVER:
+                self._alarms.arm(subject, alarm)
             return
         self._set(subject, head, RELEASE, furthest)
-        for place, deadline in loud.items():
+        for place, deadline in loud().items():
             self._set(subject, deadline, sources(self._plan.timed[place], self._order), furthest)
 
     def _set(self, subject: str, due: int, topics: tuple[str, ...], furthest: int) -> None:

@@ -72,13 +72,14 @@ class Bound:
         quiet: Whether all its deadlines would pass in silence; None where that cannot be known beforehand.
         keeps: Whether its mechanism has any state.
         place: Its place among the rules that wait.
+        amount: The money field that it is told of, if any; `key` and `label` find the texts that it is told.
     """
 
     __slots__ = (
-        "_amount",
-        "_key",
-        "_label",
+        "amount",
         "keeps",
+        "key",
+        "label",
         "mechanism",
         "name",
         "place",
@@ -107,13 +108,13 @@ class Bound:
         self.keeps = bool(mechanism.state.__struct_fields__)
         self.released = (*RELEASE, *topics)
         self.place = 0
-        self._amount, self._key, self._label = amount, key, label
+        self.amount, self.key, self.label = amount, key, label
 
     def fact(self, seen: Seen, role: int) -> Fact:
         """The event as this rule sees it."""
-        amount = seen.amount(self._amount) if self._amount is not None else 0
-        key = _text(self._key(seen.data)) if self._key is not None else ""
-        label = _text(self._label(seen.data)) if self._label is not None else ""
+        amount = seen.amount(self.amount) if self.amount is not None else 0
+        key = _text(self.key(seen.data)) if self.key is not None else ""
+        label = _text(self.label(seen.data)) if self.label is not None else ""
         event = seen.event
         return _new(Fact, (role, event.at, seen.day, amount, key, label, event.origin))  # type: ignore[no-any-return]
 

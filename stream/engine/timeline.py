@@ -44,13 +44,16 @@ def hold(customer: Customer, event: Event) -> None:
     customer.hold(_held(event))
 
 
-def advance(work: Work, customer: Customer, clock: Clock, order: Order) -> None:
-    """Deadlines and held events in the order of the clock, as far as it has come.
+def advance(work: Work, customer: Customer, clock: Clock, order: Order, most: int = NEVER) -> bool:
+    """Deadlines and held events in the order of the clock, as far as it has come; so many at most, False if there may be more.
 
     An event recorded at the very instant a deadline counts as passed still comes before it.
     """
     release, latest, timed = clock.of(RELEASE), clock.furthest(order), work.plan.timed
     while customer.next_due() <= latest:
+        if not most:
+            return False
+        most -= 1
         head = customer.head if customer.head <= release else NEVER
         if head < NEVER and head <= customer.timer:
             take(work, customer, _released(customer))
@@ -68,7 +71,8 @@ def advance(work: Work, customer: Customer, clock: Clock, order: Order) -> None:
             take(work, customer, _released(customer))
         else:
             # it has come for some source, but not for those it waits for
-            return
+            break
+    return True
 
 
 def sources(rule: Bound, order: Order) -> tuple[str, ...]:

@@ -71,13 +71,13 @@ class Ladder:
     risk_days: int = 1
     velocity: str | None = None
     velocity_days: int = 30
-    _calm: tuple[tuple[float, float], ...] = field(init=False, repr=False, compare=False)
+    calm: tuple[tuple[float, float], ...] = field(init=False, repr=False, compare=False)
 
     state = State
     moments = ("approaching", "upgraded", "at_risk", "downgraded")
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_calm", tuple(self._quiet_range(band) for band in range(len(self.thresholds) + 1)))
+        object.__setattr__(self, "calm", tuple(self._quiet_range(band) for band in range(len(self.thresholds) + 1)))
 
     def tell(self, state: State, fact: Fact, read: Read) -> tuple[Signal, ...]:
         """Close: note the date for judgement (a late date joins the next one unjudged). Event: judge now."""
@@ -101,7 +101,7 @@ class Ladder:
         band, days = state.band, state.days
         if band == UNSEEN and days:
             band = bisect_right(self.thresholds, read.amount(self.value, days[0])) if self.observe_first else 0
-        least, most = self._calm[band]
+        least, most = self.calm[band]
         return all(least <= read.amount(self.value, day) < most for day in days)
 
     def fire(self, state: State, read: Read) -> tuple[Signal, ...]:
@@ -122,7 +122,7 @@ class Ladder:
         if state.band == UNSEEN:
             state.band = bisect_right(self.thresholds, value) if self.observe_first else 0
             state.entered = day
-        least, most = self._calm[state.band]
+        least, most = self.calm[state.band]
         if least <= value < most:
             state.target, state.near, state.risk = UNSEEN, 0, 0
             return SILENT

@@ -1,0 +1,1142 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""One visit to a customer's row, in C: what its events and deadlines change in it, as long as nobody has anything to say.
+
+Rule: knows the ordinary event and deadline only. Where a rule signals, or anything is out of the ordinary in any way, the
+row is left as it was before that, and that is the Python's (`Partition`, `Customer`, `step`, `timeline`). What this answers is
+what they would have: the same bytes, alarms and counts.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.datetime cimport PyDate_Check, date_day, date_month, date_year, import_datetime
+from cpython.dict cimport PyDict_GetItem
+from cpython.long cimport PyLong_AsLongLong
+from cpython.object cimport PyObject
+from cpython.tuple cimport PyTuple_GET_ITEM
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcmp, memcpy, memmove, memset
+
+from stream.civil cimport floored
+from stream.folds cimport Happened, Kind
+from stream.packed cimport (
+    In, LONGEST, NOBODY, Out, Span, Vec, array, big, binary, drop, fields, i64, insert, integer, item, mapping, octets,
+    order, piece, push, put_array, put_binary, put_integer, put_mapping, put_raw, put_text, same, text, vec, whole,
+)
+from stream.rules cimport Fact, Rule, Rules
+
+import msgspec
+
+from stream.domain.days import DAY, EPOCH, NEVER
+from stream.domain.events import Event, Order
+from stream.domain.reasons import Outcome
+from stream.engine import binding
+from stream.engine.audience import MOST
+from stream.engine.customer import RECENT, WIDTH
+from stream.engine.floating import Fading, Spread
+from stream.engine.folding import Aum, History, WindowSum
+from stream.engine.row import MARK, VERSION
+from stream.wire.registry import REGISTRY
+
+cdef extern from "Python.h":
+    const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
+
+ctypedef unsigned long long u64
+import_datetime()
+
+cdef i64 _NEVER = NEVER, _DAY = DAY, _EPOCH = EPOCH
+cdef object _SEQUENCED = Order.SEQUENCED, _RECORDED = Order.RECORDED
+cdef object _encode = msgspec.json.encode
+cdef int[6] _HELD = [6, 5, 4, 0, 9, 8]
+cdef object _PROCESSED = ("outcome", Outcome.PROCESSED.value)
+cdef int _VERSION = VERSION
+cdef enum:
+    HEADER = 13
+    MARKED = 4
+    LONG = 0xDD
+    # bytes of a digest; those of the last sixteen
+    DIGEST = 8
+    REMEMBERED = 128
+    # bytes of a row that is written
+    WRITTEN = 1 << 18
+    # amounts of an event that a pack may ask for
+    AMOUNTS = 8
+    # digits of an amount
+    DIGITS = 17
+assert (MARK, WIDTH, WIDTH * RECENT) == (MARKED, DIGEST, REMEMBERED)
+
+cdef enum What:
+    POSTED
+    CLOSED
+    ENDED
+    ADDED
+    TAKEN
+
+_WHAT = {
+    Aum._posted: What.POSTED,
+    Aum._closed: What.CLOSED,
+    Aum._ended: What.ENDED,
+    WindowSum._add: What.ADDED,
+    WindowSum._subtract: What.TAKEN,
+    History._count: What.ADDED,
+    Fading._add: What.ADDED,
+    Fading._subtract: What.TAKEN,
+    Spread._count: What.ADDED,
+}
+"""What a fold is, by the function that does it."""
+_AMOUNTS = {What.POSTED: "balance_after", What.CLOSED: "closing_balance", What.ENDED: "amount"}
+"""The amounts of balances; one whose account has ended asks for none."""
+
+
+cdef struct Deadline:
+    i64 place
+    i64 due
+
+cdef struct Wait:
+    # facts that wait for a deadline: as they came, unread, and those that came since; or all of them, once read
+    Rule *rule
+    Span raw
+    bint read
+    Vec facts
+
+cdef struct Held:
+    # an event of an old log that waits for its recorded time to be proven complete, as it stands in the row
+    i64 recorded
+    Span raw
+
+cdef struct Coming:
+    # an event whose turn has come
+    i64 at
+    i64 recorded
+    Span ident
+    Span source
+    Span sequence
+    Span origin
+
+cdef struct Fold:
+    int what
+    int slot
+    int amount
+
+cdef struct Tell:
+    Rule *rule
+    i64 role
+    int amount
+    int key
+    int label
+
+
+# --- the digest of an event (RFC 7693, BLAKE2b of at most one block, eight bytes long)
+
+cdef u64[8] _IV = [
+    0x6A09E667F3BCC908, 0xBB67AE8584CAA73B, 0x3C6EF372FE94F82B, 0xA54FF53A5F1D36F1,
+    0x510E527FADE682D1, 0x9B05688C2B3E6C1F, 0x1F83D9ABFB41BD6B, 0x5BE0CD19137E2179,
+]
+cdef unsigned char[160] _SIGMA = [
+    0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
+    14, 10, 4, 8, 9, 15, 13, 6, 1, 12, 0, 2, 11, 7, 5, 3,
+    11, 8, 12, 0, 5, 2, 15, 13, 10, 14, 3, 6, 7, 1, 9, 4,
+    7, 9, 3, 1, 13, 12, 11, 14, 2, 6, 5, 10, 4, 0, 15, 8,
+    9, 0, 5, 7, 2, 4, 10, 15, 14, 1, 11, 12, 6, 8, 3, 13,
+    2, 12, 6, 10, 0, 11, 8, 3, 4, 13, 7, 5, 15, 14, 1, 9,
+    12, 5, 1, 15, 14, 13, 4, 10, 0, 7, 6, 3, 9, 2, 8, 11,
+    13, 11, 7, 14, 12, 1, 3, 9, 5, 0, 15, 4, 8, 6, 2, 10,
+    6, 15, 14, 9, 11, 3, 0, 8, 12, 2, 13, 7, 1, 4, 10, 5,
+    10, 2, 8, 4, 7, 6, 1, 5, 15, 11, 9, 14, 3, 12, 13, 0,
+]
+
+
+cdef inline u64 _turned(u64 value, int by) noexcept:
+    return value >> by | value << (64 - by)
+
+
+cdef inline void _mix(u64 *v, int a, int b, int c, int d, u64 x, u64 y) noexcept:
+    v[a] = v[a] + v[b] + x
+    v[d] = _turned(v[d] ^ v[a], 32)
+    v[c] = v[c] + v[d]
+    v[b] = _turned(v[b] ^ v[c], 24)
+    v[a] = v[a] + v[b] + y
+    v[d] = _turned(v[d] ^ v[a], 16)
+    v[c] = v[c] + v[d]
+    v[b] = _turned(v[b] ^ v[c], 63)
+
+
+cdef u64 _digest(const u64 *block, int size) noexcept:
+    """Of a block whose first ``size`` bytes are the message and the others nought."""
+    cdef u64[16] v
+    cdef const unsigned char *s
+    cdef int place
+    cdef u64 first = _IV[0] ^ 0x01010000 ^ DIGEST
+    for place in range(8):
+        v[place] = v[place + 8] = _IV[place]
+    v[0] = first
+    v[12] ^= <u64>size
+    v[14] = ~v[14]
+    for place in range(12):
+        s = _SIGMA + 16 * (place % 10)
+        _mix(v, 0, 4, 8, 12, block[s[0]], block[s[1]])
+        _mix(v, 1, 5, 9, 13, block[s[2]], block[s[3]])
+        _mix(v, 2, 6, 10, 14, block[s[4]], block[s[5]])
+        _mix(v, 3, 7, 11, 15, block[s[6]], block[s[7]])
+        _mix(v, 0, 5, 10, 15, block[s[8]], block[s[9]])
+        _mix(v, 1, 6, 11, 12, block[s[10]], block[s[11]])
+        _mix(v, 2, 7, 8, 13, block[s[12]], block[s[13]])
+        _mix(v, 3, 4, 9, 14, block[s[14]], block[s[15]])
+    return first ^ v[0] ^ v[8]
+
+
+# --- who listens
+
+
+cdef class Hearing:
+    """What concerns itself with events of the same codes (`audience.Heard`)."""
+
+    cdef Fold *folds
+    cdef Tell *tells
+    cdef int fold_count
+    cdef int tell_count
+    # whether there is something in it that only the Python does
+    cdef bint foreign
+
+    def __dealloc__(self):
+        free(self.folds)
+        free(self.tells)
+
+
+cdef class Type:
+    """One event type."""
+
+    cdef object audience
+    cdef object decode
+    cdef object booked
+    cdef dict known
+    cdef bint classed
+
+
+cdef Span _span(object of) except *:
+    """The text's UTF-8, as long as it lives."""
+    cdef Span found
+    cdef Py_ssize_t size
+    found.at = PyUnicode_AsUTF8AndSize(of, &size)
+    found.size = <int>size
+    return found
+
+
+cdef class Visitor(Rules):
+    """Visits rows of one plan, one after the other.
+
+    Attributes:
+        alarm: When somebody has to look at the row although no event comes (`Customer.alarm`), after a visit.
+        head: When the first held event was recorded.
+        moved: Whether that, any deadline that may be heard, or the clock may be another than before the visit.
+        reached: Of the events of a visit, the first that was not taken.
+        stuck: Whether there is more to be done when somebody was woken, for the Python.
+    """
+
+    cdef readonly i64 alarm
+    cdef readonly i64 head
+    cdef readonly bint moved
+    cdef readonly int reached
+    cdef readonly bint stuck
+    cdef dict _types
+    cdef dict _spoken
+    cdef object _handled
+    cdef dict _topics
+    cdef dict _numbers
+    cdef list _amounts
+    cdef list _getters
+    cdef object _rates
+    cdef object _base
+    cdef int _decimals
+    cdef bytes _mark
+    cdef i64 _lateness
+    cdef Rule **_timed
+    cdef int _timed_count
+    cdef int *_ladders
+    cdef int _ladder_count
+    cdef int *_balances
+    cdef int _balance_count
+    # the clock
+    cdef i64 *_reached
+    cdef i64 _latest
+    cdef i64 _release
+    # the row
+    cdef i64 _seen
+    cdef char[136] _recent
+    cdef int _recent_size
+    cdef Vec _inbox
+    cdef Vec _waits
+    cdef Vec _deadlines
+    cdef Vec _loud
+    cdef Vec _before
+    cdef i64 _was
+    cdef i64 _due
+    cdef i64 _timer
+    cdef list _alive
+    cdef Out _out
+    # the event
+    cdef Happened _event
+    cdef bint[AMOUNTS] _asked
+    cdef i64[AMOUNTS] _figures
+    # what happened in this visit, and in all since the last `reckon`
+    cdef i64 _taken
+    cdef i64 _sum_taken
+    cdef i64 *_late
+    cdef i64 *_fired
+    cdef i64 *_sum_late
+    cdef i64 *_sum_fired
+
+    def __cinit__(self, plan):
+        cdef int rules = len(plan.rules) + 1
+        self._timed = <Rule **>calloc(rules, sizeof(Rule *))
+        self._ladders = <int *>calloc(rules, sizeof(int))
+        self._balances = <int *>calloc(len(plan.balances) + 1, sizeof(int))
+        self._reached = <i64 *>calloc(5 * rules, sizeof(i64))
+        self._out.base = <char *>malloc(WRITTEN)
+        if self._timed is NULL or self._ladders is NULL or self._balances is NULL:
+            raise MemoryError
+        if self._reached is NULL or self._out.base is NULL:
+            raise MemoryError
+        self._late, self._fired = self._reached + rules, self._reached + 2 * rules
+        self._sum_late, self._sum_fired = self._reached + 3 * rules, self._reached + 4 * rules
+
+    def __dealloc__(self):
+        free(self._timed)
+        free(self._ladders)
+        free(self._balances)
+        free(self._reached)
+        free(self._out.base)
+
+    def __init__(self, plan):
+        cdef int place
+        super().__init__(plan)
+        self._out.size = WRITTEN
+        self._mark, self._lateness = plan.mark, plan.lateness
+        self._rates, self._base, self._decimals = plan.rates, plan.rates.base, plan.rates.places
+        self._amounts, self._getters, self._types = [], [], {}
+        self._timed_count, self._ladder_count = len(plan.timed), len(plan.ladders)
+        self._balance_count = len(plan.balances)
+        for place in range(self.rule_count):
+            if self.rules[place].place >= 0:
+                self._timed[self.rules[place].place] = self.rules + place
+        for place in range(self._ladder_count):
+            self._ladders[place] = self.places[plan.ladders[place]]
+        for place in range(self._balance_count):
+            self._balances[place] = self.places[plan.balances[place]]
+        self._numbers = {rule.name: number for number, rule in enumerate(plan.rules)}
+        for kind, audience in plan.audiences.items():
+            if kind not in (*binding.PERMISSIONS, binding.ARREARS):
+                self._types[kind] = self._type(kind, audience)
+        self._handled, self._topics = plan.handled, {}
+        self._spoken = {kind.encode(): found for kind, found in self._types.items()}
+
+    cdef Type _type(self, kind, audience):
+        cdef Type found = Type()
+        entry = REGISTRY[kind]
+        found.audience, found.decode, found.known = audience, entry.decoder.decode, {}
+        found.booked = entry.booked or None
+        found.classed = "product_class" in entry.struct.__struct_fields__
+        return found
+
+    cdef Hearing _hearing(self, object heard):
+        """`audience.Heard`, bound to slots and rules."""
+        cdef Hearing found = Hearing()
+        cdef Fold *fold
+        cdef Tell *tell
+        found.folds = <Fold *>calloc(len(heard.folds) + 1, sizeof(Fold))
+        found.tells = <Tell *>calloc(len(heard.rules) + 1, sizeof(Tell))
+        if found.folds is NULL or found.tells is NULL:
+            raise MemoryError
+        for slot, take in heard.folds:
+            what = _WHAT.get(getattr(take, "__func__", take))
+            if what is None:
+                found.foreign = True
+                return found
+            fold = found.folds + found.fold_count
+            fold.what, fold.slot = what, self.places[slot]
+            fold.amount = self._amount(_AMOUNTS[what] if what in _AMOUNTS else take.__self__.field)
+            found.fold_count += 1
+            found.foreign = found.foreign or fold.amount >= AMOUNTS
+        for rule, role in heard.rules:
+            tell = found.tells + found.tell_count
+            tell.rule, tell.role = self.rules + <int>self._numbers[rule.name], role
+            tell.amount = -1 if rule.amount is None else self._amount(rule.amount)
+            tell.key, tell.label = self._getter(rule.key), self._getter(rule.label)
+            found.tell_count += 1
+            found.foreign = found.foreign or tell.amount >= AMOUNTS
+        return found
+
+    cdef int _amount(self, object field) except -1:
+        """The number of an amount's field."""
+        if field not in self._amounts:
+            self._amounts.append(field)
+        return self._amounts.index(field)
+
+    cdef int _getter(self, object get) except? -1:
+        """The number of a getter, -1 for none."""
+        if get is None:
+            return -1
+        self._getters.append(get)
+        return len(self._getters) - 1
+
+    # --- what the engine asks
+
+    def admit(self, entry, told, dict high, place, clock, order):
+        """`Partition._admit` of an ordinary event of this order; False where it is for the Python."""
+        cdef object item = <object>PyTuple_GET_ITEM(entry, 1), where = <object>PyTuple_GET_ITEM(entry, 2)
+        cdef object topic, source, offset, subject, kind, floor
+        cdef PyObject *known
+        if type(item) is not Event or where is None or <object>PyTuple_GET_ITEM(where, 5) is not order:
+            return False
+        kind = <object>PyTuple_GET_ITEM(item, 0)
+        if <object>PyTuple_GET_ITEM(item, 10) != 0 or kind not in self._handled:
+            return False
+        floor = clock.floor
+        if order is _SEQUENCED:
+            if <object>PyTuple_GET_ITEM(where, 4) - 1 > floor:
+                floor = clock.floor = <object>PyTuple_GET_ITEM(where, 4) - 1
+        else:
+            source, offset = <object>PyTuple_GET_ITEM(entry, 3), <object>PyTuple_GET_ITEM(where, 3)
+            known = PyDict_GetItem(high, source)
+            if known is not NULL and offset <= <object>known:
+                return False
+            high[source] = offset
+        topic = <object>PyTuple_GET_ITEM(where, 0)
+        known = PyDict_GetItem(self._topics, topic)
+        self._topics[topic] = 1 if known is NULL else <object>known + 1
+        subject = <object>PyTuple_GET_ITEM(item, 1)
+        known = PyDict_GetItem(<dict>told, subject)
+        if known is NULL:
+            (<dict>told)[subject] = [(place, item, floor)]
+        else:
+            (<list>known).append((place, item, floor))
+        return True
+
+    def proven(self, list reached, i64 latest, i64 release):
+        """How far the clock is: for each of the rules that wait, for whoever is furthest, for events that are held."""
+        cdef int place
+        for place in range(self._timed_count):
+            self._reached[place] = reached[place]
+        self._latest, self._release = latest, release
+
+    def visit(self, bytes raw, list events, int begin, order):
+        """The row after these events, as far as they could be taken; None where the first already is for the Python.
+
+        Args:
+            raw: The row; None where there is none yet.
+            events: Place in the chunk, `Event` and the recorded time that was complete before it, which for
+                `Order.SEQUENCED` is what the clock says; else it is what `proven` said.
+            begin: The first event that counts. Afterwards `reached` is the first that was not taken.
+        """
+        cdef int end = <int>len(events)
+        self.reached = begin
+        try:
+            end = self._run(raw, events, begin, end, order)
+            if end < len(events) and end > begin:
+                # once more, up to where it became odd
+                self._run(raw, events, begin, end, order)
+            row = self._end() if end > begin else None
+        except Exception:
+            return None
+        if row is not None:
+            self.reached = end
+            # the clock of a log of its own order moves between ticks
+            self.moved = order is _SEQUENCED or self.alarm != self._was or self._loud.count != self._before.count or (
+                self._loud.count and memcmp(self._loud.at, self._before.at, self._loud.count * sizeof(Deadline)) != 0
+            )
+        return row
+
+    cdef int _run(self, bytes raw, list events, int place, int end, object order) except -1:
+        """Take the events from one place to another; where it became odd."""
+        cdef bint sequenced = order is _SEQUENCED, recorded = order is _RECORDED
+        self._begin(raw)
+        if self.scratch.odd:
+            return place
+        self._listen()
+        self._before, self._was = self._loud, self.alarm
+        self._next_due()
+        while place < end:
+            event = events[place]
+            if recorded:
+                self._hold(event[1])
+                if event[1].recorded <= self._release:
+                    self._advance(-1)
+            else:
+                if sequenced:
+                    self._behind(event[2])
+                if self._due <= self._latest:
+                    self._advance(-1)
+                self._event_of(event[1])
+            if self.scratch.odd:
+                break
+            place += 1
+        return place
+
+    cdef void _behind(self, i64 floor) noexcept:
+        """The clock of a log of its own order: all sources are complete up to here."""
+        cdef int place
+        self._latest, self._release = floor, floor
+        for place in range(self._timed_count):
+            self._reached[place] = floor
+
+    def wake(self, bytes raw, bint begun):
+        """The row after its deadlines and held events whose time has come, as far as they could be; None where none could.
+
+        The same row where nothing has come that may be heard. Afterwards `stuck` says whether there is more, for the Python.
+
+        Args:
+            begun: Whether something has come already, so that all that has come is due now, heard or not.
+        """
+        cdef int steps
+        self.stuck = True
+        try:
+            self._begin(raw)
+            if self.scratch.odd:
+                return None
+            self._listen()
+            if not begun and not self._awaited():
+                self.stuck = self.scratch.odd
+                return None if self.scratch.odd else raw
+            steps = self._advance(-1)
+            if not self.scratch.odd:
+                row = self._end()
+                self.stuck = row is None
+                return row
+            if steps < 1:
+                return None
+            self._begin(raw)
+            self._advance(steps)
+            return self._end()
+        except Exception:
+            return None
+
+    cdef bint _awaited(self) noexcept:
+        """`Partition._awaited`, after `_listen`."""
+        cdef Deadline *deadline
+        cdef int place
+        if self.head <= self._release:
+            return True
+        for place in range(self._loud.count):
+            deadline = <Deadline *>item(&self._loud, place)
+            if deadline.due <= self._reached[deadline.place]:
+                return True
+        return False
+
+    def loud(self):
+        """`Customer.loud`, after a visit."""
+        cdef Deadline *deadline
+        cdef int place
+        found = {}
+        for place in range(self._loud.count):
+            deadline = <Deadline *>item(&self._loud, place)
+            found[deadline.place] = deadline.due
+        return found
+
+    def reckon(self, counts):
+        """What happened in the visits since this was last asked."""
+        cdef int place
+        if self._topics:
+            for topic, read in self._topics.items():
+                counts["read", topic] += read
+            self._topics.clear()
+        if self._sum_taken:
+            counts[_PROCESSED] += self._sum_taken
+            self._sum_taken = 0
+        for place in range(self._timed_count):
+            if self._sum_late[place]:
+                counts["late", self._name(place)] += self._sum_late[place]
+            if self._sum_fired[place]:
+                counts["timer_fired", self._name(place)] += self._sum_fired[place]
+            self._sum_late[place] = self._sum_fired[place] = 0
+
+    cdef object _name(self, int place):
+        return PyBytes_FromStringAndSize(self._timed[place].name.at, self._timed[place].name.size).decode()
+
+    # --- the row
+
+    cdef void _begin(self, bytes raw) noexcept:
+        cdef In of
+        self.scratch.used, self.scratch.odd = NOBODY, False
+        memset(self.kept, 0, self.count * sizeof(self.kept[0]))
+        memset(self._late, 0, self._timed_count * sizeof(i64))
+        memset(self._fired, 0, self._timed_count * sizeof(i64))
+        vec(&self._deadlines, sizeof(Deadline))
+        vec(&self._loud, sizeof(Deadline))
+        vec(&self._waits, sizeof(Wait))
+        vec(&self._inbox, sizeof(Held))
+        self.head = _NEVER
+        self._seen, self._recent_size, self._taken = 0, 0, 0
+        self._alive = None
+        if raw is None:
+            return
+        of.at, of.scratch = PyBytes_AS_STRING(raw), &self.scratch
+        of.end = of.at + PyBytes_GET_SIZE(raw)
+        if not HEADER < of.end - of.at <= LONGEST or of.at[0] != _VERSION:
+            self.scratch.odd = True
+        elif memcmp(of.at + HEADER - MARKED, PyBytes_AS_STRING(self._mark), MARKED) != 0:
+            self.scratch.odd = True
+        else:
+            of.at += HEADER
+            self._read(&of)
+
+    cdef void _read(self, In *of) noexcept:
+        cdef Deadline *deadline
+        cdef Span recent, name, state
+        cdef int place, slot = 0, rest
+        fields(of, 6)
+        self._seen = integer(of)
+        recent = binary(of)
+        if recent.size > REMEMBERED or recent.size % DIGEST:
+            self.scratch.odd = True
+            return
+        memcpy(self._recent, recent.at, recent.size)
+        self._recent_size = recent.size
+        for place in range(array(of)):
+            self._held(whole(of))
+        for place in range(mapping(of)):
+            name = text(of)
+            self._waited(name, whole(of))
+        for place in range(mapping(of)):
+            deadline = <Deadline *>push(&self.scratch, &self._deadlines)
+            deadline.place, deadline.due = integer(of), integer(of)
+            if not 0 <= deadline.place < self._timed_count:
+                self.scratch.odd = True
+        for place in range(mapping(of)):
+            name = text(of)
+            state = whole(of)
+            while slot < self.count and order(self.slots[slot].name, name) < 0:
+                slot += 1
+            if slot < self.count and same(self.slots[slot].name, name):
+                self.kept[slot].there, self.kept[slot].raw = True, state
+        if of.at != of.end:
+            self.scratch.odd = True
+
+    cdef void _held(self, Span raw) noexcept:
+        """An event that waits, as it came."""
+        cdef Held *held
+        cdef In of
+        of.at, of.end, of.scratch = raw.at, raw.at + raw.size, &self.scratch
+        held = <Held *>push(&self.scratch, &self._inbox)
+        fields(&of, 10)
+        held.recorded, held.raw = integer(&of), raw
+        self.head = min(self.head, held.recorded)
+
+    cdef void _waited(self, Span name, Span raw) noexcept:
+        """Facts of a rule that wait, as they came."""
+        cdef Wait *wait
+        cdef int place
+        for place in range(self._timed_count):
+            if same(self._timed[place].name, name) and raw.size >= 5 and <unsigned char>raw.at[0] == LONG:
+                wait = <Wait *>push(&self.scratch, &self._waits)
+                wait.rule, wait.raw, wait.read = self._timed[place], raw, False
+                vec(&wait.facts, sizeof(Fact))
+                return
+        self.scratch.odd = True
+
+    cdef object _end(self):
+        """The row's bytes; None where the visit was odd after all."""
+        cdef int place
+        self._listen()
+        self._write()
+        if self.scratch.odd or self._out.full:
+            return None
+        self._sum_taken += self._taken
+        for place in range(self._timed_count):
+            self._sum_late[place] += self._late[place]
+            self._sum_fired[place] += self._fired[place]
+        return PyBytes_FromStringAndSize(self._out.base, self._out.used)
+
+    cdef void _listen(self) noexcept:
+        """Which deadlines may be heard, and the alarm for the first of them."""
+        cdef Deadline *deadline
+        cdef Rule *rule
+        cdef int place
+        vec(&self._loud, sizeof(Deadline))
+        self.alarm = self.head
+        for place in range(self._deadlines.count):
+            deadline = <Deadline *>item(&self._deadlines, place)
+            rule = self._timed[deadline.place]
+            if not (rule.hushed and self._wait(rule) is NULL and self.quiet(rule)):
+                (<Deadline *>push(&self.scratch, &self._loud))[0] = deadline[0]
+                self.alarm = min(self.alarm, deadline.due)
+
+    cdef void _write(self) noexcept:
+        cdef Out *out = &self._out
+        cdef Deadline *deadline
+        cdef Span recent
+        cdef int place, slots = 0
+        out.used, out.full = 0, False
+        octets(out, <unsigned char>_VERSION, self.alarm, 8)
+        recent.at, recent.size = PyBytes_AS_STRING(self._mark), MARKED
+        put_raw(out, recent)
+        put_array(out, 6)
+        put_integer(out, self._seen)
+        recent.at, recent.size = self._recent, self._recent_size
+        put_binary(out, recent)
+        put_array(out, self._inbox.count)
+        for place in range(self._inbox.count):
+            put_raw(out, (<Held *>item(&self._inbox, place)).raw)
+        put_mapping(out, self._waits.count)
+        for place in range(self._waits.count):
+            self._put_wait(<Wait *>item(&self._waits, place), out)
+        put_mapping(out, self._deadlines.count)
+        for place in range(self._deadlines.count):
+            deadline = <Deadline *>item(&self._deadlines, place)
+            put_integer(out, deadline.place)
+            put_integer(out, deadline.due)
+        for place in range(self.count):
+            slots += self.kept[place].there or self.kept[place].touched
+        put_mapping(out, slots)
+        for place in range(self.count):
+            if self.kept[place].touched:
+                put_text(out, self.slots[place].name)
+                self.write(place, self.kept[place].state, out)
+            elif self.kept[place].there:
+                put_text(out, self.slots[place].name)
+                put_raw(out, self.kept[place].raw)
+
+    cdef void _put_wait(self, Wait *wait, Out *out) noexcept:
+        cdef i64 count = wait.facts.count
+        cdef Span body
+        cdef Fact *fact
+        cdef int place
+        put_text(out, wait.rule.name)
+        body.size = 0
+        if not wait.read and wait.raw.size:
+            count += big(wait.raw.at + 1, 4)
+            body.at, body.size = wait.raw.at + 5, wait.raw.size - 5
+        octets(out, LONG, count, 4)
+        if body.size:
+            put_raw(out, body)
+        for place in range(wait.facts.count):
+            fact = <Fact *>item(&wait.facts, place)
+            put_array(out, 7)
+            put_integer(out, fact.role)
+            put_integer(out, fact.at)
+            put_integer(out, fact.day)
+            put_integer(out, fact.amount)
+            put_text(out, fact.key)
+            put_text(out, fact.label)
+            put_text(out, fact.origin)
+
+    # --- an event
+
+    cdef int _event_of(self, object event) except -1:
+        """An `Event` whose turn has come."""
+        cdef PyObject *known = PyDict_GetItem(self._types, <object>PyTuple_GET_ITEM(event, 0))
+        cdef Coming coming
+        if known is NULL:
+            self.scratch.odd = True
+            return 0
+        coming.at = PyLong_AsLongLong(<object>PyTuple_GET_ITEM(event, 2))
+        coming.recorded = PyLong_AsLongLong(<object>PyTuple_GET_ITEM(event, 3))
+        coming.ident, coming.source = _span(<object>PyTuple_GET_ITEM(event, 4)), _span(<object>PyTuple_GET_ITEM(event, 5))
+        coming.sequence, coming.origin = _span(<object>PyTuple_GET_ITEM(event, 6)), _span(<object>PyTuple_GET_ITEM(event, 9))
+        return self._take(<Type>known, &coming, <object>PyTuple_GET_ITEM(event, 7))
+
+    cdef int _take(self, Type kind, Coming *coming, object data) except -1:
+        """`timeline.take`."""
+        if not self._fresh(coming.source, coming.ident):
+            self.scratch.odd = True
+            return 0
+        self._taken += 1
+        if coming.recorded > self._seen:
+            if floored(coming.recorded, _DAY) > floored(self._seen, _DAY):
+                self._prune()
+            self._seen = coming.recorded
+        self._event.at, self._event.origin, self._event.sequence = coming.at, coming.origin, coming.sequence
+        self._event.day = self._date(kind, data)
+        memset(self._asked, 0, sizeof(self._asked))
+        return self._step(kind, data, coming.recorded)
+
+    cdef bint _fresh(self, Span one, Span other) noexcept:
+        """`Customer.repeats`, the other way round: an event comes for the first time, and is remembered."""
+        cdef u64[16] block
+        cdef int size = one.size + 1 + other.size, place
+        cdef u64 digest
+        if size > 128:
+            return False
+        memset(block, 0, sizeof(block))
+        memcpy(block, one.at, one.size)
+        (<char *>block)[one.size] = 0x1F
+        memcpy(<char *>block + one.size + 1, other.at, other.size)
+        digest = _digest(block, size)
+        for place in range(0, self._recent_size, DIGEST):
+            if memcmp(self._recent + place, &digest, DIGEST) == 0:
+                return False
+        memcpy(self._recent + self._recent_size, &digest, DIGEST)
+        self._recent_size += DIGEST
+        if self._recent_size > REMEMBERED:
+            memmove(self._recent, self._recent + DIGEST, REMEMBERED)
+            self._recent_size = REMEMBERED
+        return True
+
+    # --- events that are held
+
+    cdef int _hold(self, object event) except -1:
+        """`timeline.hold`: the event waits in the row, in canonical order."""
+        cdef object content = _encode(<object>PyTuple_GET_ITEM(event, 7))
+        cdef Held *held
+        cdef Span[6] texts
+        cdef Span body
+        cdef Out out
+        cdef i64 recorded = PyLong_AsLongLong(<object>PyTuple_GET_ITEM(event, 3))
+        cdef int place
+        cdef size_t size
+        body.at, body.size = PyBytes_AS_STRING(content), <int>PyBytes_GET_SIZE(content)
+        size = body.size + 64
+        for place in range(6):
+            texts[place] = _span(<object>PyTuple_GET_ITEM(event, _HELD[place]))
+            size += texts[place].size + 5
+        out.base, out.size, out.used, out.full = <char *>piece(&self.scratch, size), size, 0, False
+        if self.scratch.odd:
+            return 0
+        put_array(&out, 10)
+        put_integer(&out, recorded)
+        put_integer(&out, PyLong_AsLongLong(<object>PyTuple_GET_ITEM(event, 2)))
+        for place in range(6):
+            put_text(&out, texts[place])
+        put_integer(&out, PyLong_AsLongLong(<object>PyTuple_GET_ITEM(event, 10)))
+        put_binary(&out, body)
+        body.at, body.size = out.base, <int>out.used
+        place = self._inbox.count
+        while place and self._sorted_after((<Held *>item(&self._inbox, place - 1)), recorded, body):
+            place -= 1
+        held = <Held *>insert(&self.scratch, &self._inbox, place)
+        held.recorded, held.raw = recorded, body
+        self.head = min(self.head, recorded)
+        return 0
+
+    cdef bint _sorted_after(self, Held *held, i64 recorded, Span other) noexcept:
+        """Whether a held event comes after another one in canonical order."""
+        cdef In one, two
+        cdef Span left, right
+        cdef i64 first, second
+        cdef int place, found
+        if held.recorded != recorded:
+            return held.recorded > recorded
+        one.at, one.end, one.scratch = held.raw.at, held.raw.at + held.raw.size, &self.scratch
+        two.at, two.end, two.scratch = other.at, other.at + other.size, &self.scratch
+        fields(&one, 10)
+        fields(&two, 10)
+        for place in range(10):
+            if place in (0, 1, 8):
+                first, second = integer(&one), integer(&two)
+                if first != second:
+                    return first > second
+            else:
+                left, right = (binary(&one), binary(&two)) if place == 9 else (text(&one), text(&two))
+                found = order(left, right)
+                if found:
+                    return found > 0
+        return False
+
+    cdef int _released(self) except -1:
+        """The turn of the first held event has come."""
+        cdef Span raw = (<Held *>item(&self._inbox, 0)).raw, name, body
+        cdef Coming coming
+        cdef PyObject *known
+        cdef In of
+        drop(&self._inbox, 0, 1)
+        self.head = (<Held *>item(&self._inbox, 0)).recorded if self._inbox.count else _NEVER
+        of.at, of.end, of.scratch = raw.at, raw.at + raw.size, &self.scratch
+        fields(&of, 10)
+        coming.recorded, coming.at = integer(&of), integer(&of)
+        coming.sequence, coming.source, coming.ident = text(&of), text(&of), text(&of)
+        name, coming.origin = text(&of), text(&of)
+        text(&of)
+        integer(&of)
+        body = binary(&of)
+        known = PyDict_GetItem(self._spoken, PyBytes_FromStringAndSize(name.at, name.size))
+        if known is NULL or self.scratch.odd:
+            self.scratch.odd = True
+            return 0
+        data = (<Type>known).decode(PyBytes_FromStringAndSize(body.at, body.size))
+        if self._alive is None:
+            self._alive = []
+        # texts of the payload may stay in a state until the row is written
+        self._alive.append(data)
+        return self._take(<Type>known, &coming, data)
+
+    cdef i64 _date(self, Type kind, object data) except? -1:
+        """`seen.date_of`."""
+        if kind.booked is not None:
+            booked = getattr(data, kind.booked)
+            if booked is not None:
+                return booked.toordinal()
+        return self.days.day(&self.scratch, self._event.at)
+
+    cdef void _prune(self) noexcept:
+        """`Customer.prune`."""
+        cdef Deadline *deadline
+        cdef i64 least
+        cdef int place, other
+        for place in range(self._balance_count):
+            if not self.prunable(self._balances[place]):
+                continue
+            least = self.days.day(&self.scratch, self._seen)
+            for other in range(self._ladder_count):
+                least = min(least, self.judged(self._ladders[other]))
+            for other in range(self._deadlines.count):
+                deadline = <Deadline *>item(&self._deadlines, other)
+                least = min(least, self.days.day(&self.scratch, deadline.due - self._lateness - 1))
+            self.prune(self._balances[place], least - 1)
+
+    cdef int _step(self, Type kind, object data, i64 now) except -1:
+        """`step.step`."""
+        cdef Hearing hearing
+        cdef PyObject *known
+        cdef int place
+        answers = kind.audience.answers(data)
+        known = PyDict_GetItem(kind.known, answers)
+        if known is NULL:
+            if len(kind.known) >= MOST:
+                kind.known.clear()
+            hearing = kind.known[answers] = self._hearing(kind.audience.of(data))
+        else:
+            hearing = <Hearing>known
+        if hearing.foreign:
+            self.scratch.odd = True
+            return 0
+        for place in range(hearing.fold_count):
+            self._fold(hearing.folds + place, kind, data)
+        for place in range(hearing.tell_count):
+            self._tell(hearing.tells + place, data, now)
+        return 0
+
+    cdef int _fold(self, Fold *fold, Type kind, object data) except -1:
+        cdef Span account, product
+        if fold.what == What.ADDED:
+            self.fold(fold.slot, &self._event, self._money(fold.amount, data))
+        elif fold.what == What.TAKEN:
+            self.fold(fold.slot, &self._event, -self._money(fold.amount, data))
+        else:
+            self.touch(fold.slot)
+            reference = data.account_ref
+            if fold.what == What.ENDED:
+                self.ended(fold.slot, _span(reference), self._event.day)
+                return 0
+            if reference is None or getattr(data, self._amounts[fold.amount]) is None:
+                return 0
+            account = _span(reference)
+            named = (data.product_class or "") if kind.classed else ""
+            product = _span(named)
+            self.posted(fold.slot, &self._event, account, product, self._money(fold.amount, data), fold.what == What.CLOSED)
+        return 0
+
+    cdef i64 _money(self, int field, object data) except? -1:
+        """`Seen.amount`."""
+        if not self._asked[field]:
+            money = getattr(data, self._amounts[field], None)
+            self._figures[field] = 0 if money is None else self._minor(money.amount, money.ccy)
+            self._asked[field] = True
+        return self._figures[field]
+
+    cdef i64 _minor(self, object amount, object ccy) except? -1:
+        """`Rates.to_base`; in C for the base currency, as it is written."""
+        cdef Span digits
+        cdef i64 value = 0
+        cdef int place = 0, after = -1
+        digits = _span(amount)
+        if ccy != self._base or digits.size > DIGITS:
+            return self._rates.to_base(amount, ccy)
+        if digits.size and digits.at[0] == b"-":
+            place = 1
+        for place in range(place, digits.size):
+            if digits.at[place] == b"." and after < 0:
+                after = 0
+            elif 48 <= digits.at[place] <= 57:
+                value = value * 10 + digits.at[place] - 48
+                after += after >= 0
+            else:
+                return self._rates.to_base(amount, ccy)
+        if after > self._decimals:
+            return self._rates.to_base(amount, ccy)
+        for place in range(max(after, 0), self._decimals):
+            value *= 10
+        return -value if digits.size and digits.at[0] == b"-" else value
+
+    cdef int _tell(self, Tell *tell, object data, i64 now) except -1:
+        """`step.tell`."""
+        cdef Rule *rule = tell.rule
+        cdef i64 proven
+        cdef Fact fact
+        fact.role, fact.at, fact.day = tell.role, self._event.at, self._event.day
+        fact.amount = 0 if tell.amount < 0 else self._money(tell.amount, data)
+        fact.key, fact.label = self._text(tell.key, data), self._text(tell.label, data)
+        fact.origin = self._event.origin
+        if rule.place < 0:
+            self.tell(rule, &fact)
+            return 0
+        proven = fact.at + self._lateness
+        if proven >= self._deadline_of(rule):
+            self._defer(rule, &fact)
+            return 0
+        self.tell(rule, &fact)
+        self._renew(rule)
+        if now > proven:
+            self._late[rule.place] += 1
+        if self._wait(rule) is not NULL:
+            self._catch_up(rule)
+        return 0
+
+    cdef Span _text(self, int getter, object data) except *:
+        """`rules._text` of a getter; nothing where there is none."""
+        cdef Span found
+        found.at, found.size = "", 0
+        if getter < 0:
+            return found
+        value = self._getters[getter](data)
+        if value is None:
+            return found
+        value = str(value)
+        if self._alive is None:
+            self._alive = []
+        self._alive.append(value)
+        return _span(value)
+
+    # --- deadlines
+
+    cdef i64 _deadline_of(self, Rule *rule) noexcept:
+        cdef int place
+        for place in range(self._deadlines.count):
+            if (<Deadline *>item(&self._deadlines, place)).place == rule.place:
+                return (<Deadline *>item(&self._deadlines, place)).due
+        return _NEVER
+
+    cdef void _renew(self, Rule *rule) noexcept:
+        """`Customer.renew`."""
+        cdef Deadline *deadline
+        cdef i64 due
+        cdef int place
+        due = self.due(rule)
+        for place in range(self._deadlines.count):
+            deadline = <Deadline *>item(&self._deadlines, place)
+            if deadline.place == rule.place:
+                break
+        else:
+            if due == _NEVER:
+                return
+            deadline = <Deadline *>push(&self.scratch, &self._deadlines)
+            deadline.place, place = rule.place, self._deadlines.count - 1
+        if due == _NEVER:
+            drop(&self._deadlines, place, 1)
+            return
+        deadline.due = due + self._lateness
+        if deadline.due < self._due:
+            self._due = deadline.due
+
+    cdef void _next_due(self) noexcept:
+        """`Customer.next_due`."""
+        cdef int place
+        self._timer = _NEVER
+        for place in range(self._deadlines.count):
+            self._timer = min(self._timer, (<Deadline *>item(&self._deadlines, place)).due)
+        self._due = min(self._timer, self.head)
+
+    cdef int _advance(self, int most) except -2:
+        """`timeline.advance`, of so many steps at most unless that is negative; how many were made before one was odd."""
+        cdef Deadline *deadline
+        cdef i64 due, head
+        cdef int place, chosen, steps = 0
+        self._next_due()
+        while self._due <= self._latest and steps != most:
+            head = self.head if self.head <= self._release else _NEVER
+            chosen, due = -1, head
+            if head == _NEVER or head > self._timer:
+                for place in range(self._deadlines.count):
+                    deadline = <Deadline *>item(&self._deadlines, place)
+                    if deadline.due < due or (deadline.due == due and chosen >= 0 and deadline.place < chosen):
+                        if deadline.due <= self._reached[deadline.place]:
+                            chosen, due = <int>deadline.place, deadline.due
+            if chosen >= 0:
+                self._fired[chosen] += 1
+                self._fire(self._timed[chosen])
+            elif head < _NEVER:
+                self._released()
+            else:
+                break
+            if self.scratch.odd:
+                break
+            steps += 1
+            self._next_due()
+        return steps
+
+    cdef void _fire(self, Rule *rule) noexcept:
+        """`step.fire`."""
+        self.fire(rule)
+        if self._wait(rule) is not NULL:
+            self._catch_up(rule)
+        else:
+            self._renew(rule)
+
+    # --- facts that wait
+
+    cdef Wait *_wait(self, Rule *rule) noexcept:
+        cdef int place
+        for place in range(self._waits.count):
+            if (<Wait *>item(&self._waits, place)).rule is rule:
+                return <Wait *>item(&self._waits, place)
+        return NULL
+
+    cdef void _defer(self, Rule *rule, Fact *fact) noexcept:
+        """`Customer.defer`."""
+        cdef Wait *wait = self._wait(rule)
+        if wait is NULL:
+            wait = <Wait *>push(&self.scratch, &self._waits)
+            wait.rule, wait.read, wait.raw.size = rule, False, 0
+            vec(&wait.facts, sizeof(Fact))
+        (<Fact *>push(&self.scratch, &wait.facts))[0] = fact[0]
+
+    cdef void _waiting(self, Wait *wait) noexcept:
+        """`Customer.waiting`: read, and in the order of their times."""
+        cdef Vec facts
+        cdef In of
+        cdef Fact moved
+        cdef Fact *fact
+        cdef int count, place, to
+        if not wait.read and wait.raw.size:
+            of.at, of.end, of.scratch = wait.raw.at, wait.raw.at + wait.raw.size, &self.scratch
+            vec(&facts, sizeof(Fact))
+            for place in range(array(&of)):
+                fact = <Fact *>push(&self.scratch, &facts)
+                fields(&of, 7)
+                fact.role, fact.at, fact.day, fact.amount = integer(&of), integer(&of), integer(&of), integer(&of)
+                fact.key, fact.label, fact.origin = text(&of), text(&of), text(&of)
+            for place in range(wait.facts.count):
+                (<Fact *>push(&self.scratch, &facts))[0] = (<Fact *>item(&wait.facts, place))[0]
+            if self.scratch.odd:
+                return
+            wait.facts = facts
+        wait.read = True
+        for place in range(1, wait.facts.count):
+            to = place
+            moved = (<Fact *>item(&wait.facts, place))[0]
+            while to and self._sooner(&moved, <Fact *>item(&wait.facts, to - 1)):
+                (<Fact *>item(&wait.facts, to))[0] = (<Fact *>item(&wait.facts, to - 1))[0]
+                to -= 1
+            (<Fact *>item(&wait.facts, to))[0] = moved
+
+    cdef bint _sooner(self, Fact *one, Fact *other) noexcept:
+        return one.at < other.at or (one.at == other.at and order(one.origin, other.origin) < 0)
+
+    cdef void _catch_up(self, Rule *rule) noexcept:
+        """`step.catch_up`."""
+        cdef Wait *wait = self._wait(rule)
+        cdef int heard = 0
+        self.touch(rule.slot)
+        self._waiting(wait)
+        while heard < wait.facts.count and not self.scratch.odd:
+            if (<Fact *>item(&wait.facts, heard)).at >= self.due(rule):
+                break
+            self.tell(rule, <Fact *>item(&wait.facts, heard))
+            heard += 1
+        drop(&wait.facts, 0, heard)
+        if not wait.facts.count:
+            self._forget(rule)
+        self._renew(rule)
+
+    cdef void _forget(self, Rule *rule) noexcept:
+        cdef int place
+        for place in range(self._waits.count):
+            if (<Wait *>item(&self._waits, place)).rule is rule:
+                drop(&self._waits, place, 1)
+                return

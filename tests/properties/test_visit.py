@@ -1,0 +1,107 @@
+"""A visit in C (`deploy/native/visit.pyx`) is the Python's: the same rows, outputs, counts and alarms, or it is left to it.
+
+Run by `make test-compiled`; from the sources there is nothing to compare.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stream.domain.events import JournalRecord, Order
+from stream.domain.native import visit
+from stream.engine.engine import Engine
+from stream.engine.partition import Partition
+from stream.packs.loader import load
+from stream.wire.registry import SOURCES
+from tests.builders import Happening, journal, journaled, rich_pack, ticked
+from tests.histories import histories, sequenced
+from tests.laws import bank
+
+pytestmark = pytest.mark.skipif(visit() is None, reason="the core is not compiled: make test-compiled")
+
+JOB_J = Path(__file__).parents[1] / "bench" / "jobj" / "pack" / "pack.yaml"
+ENGINES = {"retail_bank": Engine(load()), "rich": Engine(rich_pack()), "job_j": Engine(load(JOB_J))}
+each_engine = pytest.mark.parametrize("engine", ENGINES.values(), ids=ENGINES)
+
+
+class Counting:
+    """A visitor, and how often it did what it was asked to."""
+
+    def __init__(self, visitor: object) -> None:
+        self._visitor = visitor
+        self.answers: Counter[tuple[str, bool]] = Counter()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._visitor, name)
+
+    def visit(self, *about: object) -> bytes | None:
+        return self._counted("visit", *about)
+
+    def wake(self, *about: object) -> bytes | None:
+        return self._counted("wake", *about)
+
+    def _counted(self, name: str, *about: object) -> bytes | None:
+        row: bytes | None = getattr(self._visitor, name)(*about)
+        self.answers[name, row is not None] += 1
+        return row
+
+
+def decided_alike(engine: Engine, records: Sequence[JournalRecord], chunk: int) -> Counter[tuple[str, bool]]:
+    """How often C did what it was asked to; fails where a decision or an alarm is another one with it."""
+    quick, slow = Partition(engine, 0), Partition(engine, 0)
+    counting = quick._native = Counting(quick._native)
+    slow._native = None
+    place = 0
+    while place < len(records):
+        part = records[place : place + chunk]
+        one, other = quick.decide(part), slow.decide(part)
+        assert one == other
+        assert (quick._alarms._queued, quick._alarms._known) == (slow._alarms._queued, slow._alarms._known)
+        for partition, decision in ((quick, one), (slow, other)):
+            partition.accept(decision)
+        place += one.consumed
+    return counting.answers
+
+
+def walled(events: list[Happening], chance: Random) -> list[JournalRecord]:
+    """The history as ingest writes it live, with true proofs here and there; some sources lag."""
+    records: list[JournalRecord] = []
+    offsets: Counter[str] = Counter()
+    for event in events:
+        records.append(journaled(event.line(), offsets[event.topic], event.seen, Order.WALL, event.topic))
+        offsets[event.topic] += 1
+        if chance.random() < 0.4:
+            lag = chance.choice([0, 0, 3_600_000, 5 * 86_400_000])
+            records.append(ticked({topic: event.seen - 1 - (lag if topic == "in.app" else 0) for topic in SOURCES}))
+    return journal([*records, ticked(dict.fromkeys(SOURCES, events[-1].seen + 200 * 86_400_000))])
+
+
+@each_engine
+@given(histories(), st.sampled_from([1, 3, 1000]))
+def test_a_log_of_its_own_order_is_decided_alike(engine: Engine, events: list[Happening], chunk: int) -> None:
+    decided_alike(engine, journal([*sequenced(events), ticked({"*": events[-1].seen + 200 * 86_400_000})]), chunk)
+
+
+@each_engine
+@given(histories(), st.integers(0, 10**6), st.sampled_from([1, 3, 1000]))
+def test_live_events_are_decided_alike(engine: Engine, events: list[Happening], seed: int, chunk: int) -> None:
+    decided_alike(engine, walled(events, Random(seed)), chunk)
+
+
+@each_engine
+@pytest.mark.parametrize("order", [Order.WALL, Order.SEQUENCED])
+def test_a_bank_is_decided_alike_and_mostly_in_c(engine: Engine, order: Order) -> None:
+    """Were next to nothing done in C, the laws above would hold by themselves."""
+    log = bank.simulated(60, 90)
+    records = bank.walled(log, 50) if order is Order.WALL else bank.sequenced(log)
+
+    answers = decided_alike(engine, records, 500)
+
+    assert answers["visit", True] > 2 * answers["visit", False], answers
