@@ -6,7 +6,7 @@ Rule: the Python is the reference. What is out of the ordinary marks the scratch
 
 from libc.math cimport exp, expm1, fabs, floor, llrint, log1p, sqrt
 from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport memset
+from libc.string cimport memcmp, memset
 
 from stream.civil cimport floored
 from stream.packed cimport (
@@ -98,7 +98,7 @@ cdef class Days:
         if self._quarters[place] != quarter:
             try:
                 self._offsets[place] = self._calendar.offset(at)
-            except Exception:
+            except BaseException:
                 scratch.odd = True
                 return 0
             self._quarters[place] = quarter
@@ -109,7 +109,7 @@ cdef class Days:
         if self._days[place] != day:
             try:
                 self._starts[place] = self._calendar.close(day)
-            except Exception:
+            except BaseException:
                 scratch.odd = True
                 return 0
             self._days[place] = day
@@ -338,12 +338,19 @@ cdef class Features:
 
     cdef void posted(self, int slot, Happened *event, Span account, Span product, i64 minor, bint closing) noexcept:
         """`balances.post`, or `balances.close`."""
-        cdef Account *found = _account(self, <Vec *>self.touch(slot), account)
-        cdef Vec *pots = &found.closed if closing else &found.posted
+        cdef Vec *accounts = <Vec *>self.touch(slot)
+        cdef Account *found
+        cdef Vec *pots
         cdef Pot *pot = NULL
         cdef Entry entry
         cdef Entry *there
         cdef int place
+        if self.scratch.odd:
+            return
+        found = _account(self, accounts, account)
+        pots = &found.closed if closing else &found.posted
+        if self.scratch.odd:
+            return
         entry.day, entry.at, entry.sequence, entry.minor, entry.origin = event.day, event.at, event.sequence, minor, event.origin
         for place in range(pots.count):
             if same((<Pot *>item(pots, place)).product, product):
@@ -353,6 +360,8 @@ cdef class Features:
             pot = <Pot *>push(&self.scratch, pots)
             pot.product = product
             vec(&pot.entries, sizeof(Entry))
+        if self.scratch.odd:
+            return
         place = _after(&pot.entries, entry.day)
         there = <Entry *>item(&pot.entries, place - 1) if place else NULL
         if there is not NULL and there.day == entry.day:
@@ -363,13 +372,19 @@ cdef class Features:
 
     cdef void ended(self, int slot, Span account, i64 day) noexcept:
         """`balances.end`."""
-        cdef Account *found = _account(self, <Vec *>self.touch(slot), account)
+        cdef Vec *accounts = <Vec *>self.touch(slot)
+        cdef Account *found
+        if self.scratch.odd:
+            return
+        found = _account(self, accounts, account)
         found.ended = max(found.ended, day)
 
     cdef void fold(self, int slot, Happened *event, i64 amount) noexcept:
         """One amount into a feature that is no balance."""
         cdef int kind = self.slots[slot].kind
         cdef void *state = self.touch(slot)
+        if self.scratch.odd:
+            return
         if kind == Kind.WINDOW:
             _add(self, <Window *>state, self.slots[slot].figure, event, amount)
         elif kind == Kind.HISTOGRAM:
@@ -610,9 +625,8 @@ cdef i64 _as_of(Features self, Vec *accounts, i64 day) noexcept:
         if account.ended and day >= account.ended:
             continue
         if not _one_pot(account):
-            # which product an event belongs to that names none: seldom asked
-            self.scratch.odd = True
-            return 0
+            total = within(&self.scratch, total + _merged(self, account, day))
+            continue
         movement = closing = NULL
         if account.posted.count:
             movement = _latest(&(<Pot *>item(&account.posted, 0)).entries, day)
@@ -623,6 +637,66 @@ cdef i64 _as_of(Features self, Vec *accounts, i64 day) noexcept:
         if closing is not NULL:
             total = within(&self.scratch, total + within(&self.scratch, closing.minor))
     return total
+
+
+cdef i64 _merged(Features self, Account *account, i64 day) noexcept:
+    """`balances._merged`, summed: events that name no product belong to the only one, else to the demand deposit."""
+    cdef Span home
+    cdef Span product
+    cdef Vec *pots
+    cdef i64 total = 0
+    cdef int which, place, earlier
+    cdef bint known = False
+    home.at, home.size = "", 0
+    for which in range(2):
+        pots = &account.closed if which else &account.posted
+        for place in range(pots.count):
+            product = (<Pot *>item(pots, place)).product
+            if product.size == 6 and memcmp(product.at, b"DEMAND", 6) == 0:
+                home, known = product, True
+            elif product.size and not known and (not home.size or order(product, home) < 0):
+                home = product
+    if not home.size:
+        return _standing_in(self, account, home, False, day)
+    for which in range(2):
+        pots = &account.closed if which else &account.posted
+        for place in range(pots.count):
+            product = (<Pot *>item(pots, place)).product
+            if product.size and not (which and _pot(&account.posted, product) is not NULL):
+                total = within(&self.scratch, total + _standing_in(self, account, product, same(product, home), day))
+    return total
+
+
+cdef Pot *_pot(Vec *pots, Span product) noexcept:
+    cdef int place
+    for place in range(pots.count):
+        if same((<Pot *>item(pots, place)).product, product):
+            return <Pot *>item(pots, place)
+    return NULL
+
+
+cdef i64 _standing_in(Features self, Account *account, Span product, bint home, i64 day) noexcept:
+    """What is in one product of an account as of a date."""
+    cdef Entry *movement = _best(&account.posted, product, home, day)
+    cdef Entry *closing = _best(&account.closed, product, home, day)
+    if closing is NULL or (movement is not NULL and movement.day > closing.day):
+        closing = movement
+    return 0 if closing is NULL else within(&self.scratch, closing.minor)
+
+
+cdef Entry *_best(Vec *pots, Span product, bint home, i64 day) noexcept:
+    """The latest entry of a product, for the home of what names none of those, too; NULL for none."""
+    cdef Entry *best = NULL
+    cdef Entry *found
+    cdef Pot *pot
+    cdef int place
+    for place in range(pots.count):
+        pot = <Pot *>item(pots, place)
+        if same(pot.product, product) or (home and not pot.product.size):
+            found = _latest(&pot.entries, day)
+            if found is not NULL and (best is NULL or _later(found, best) > 0):
+                best = found
+    return best
 
 
 cdef i64 _total(Features self, Window *state, i64 length, i64 day) noexcept:
@@ -649,6 +723,9 @@ cdef Standing _among(Features self, Histogram *state, i64 quantile, i64 amount) 
     cdef i64 own = _bucket(amount), history = -1, seen = 0, wanted, others, below = -1
     cdef int place, turn, next
     found.history = found.usual = 0
+    if amount < 0:
+        self.scratch.odd = True
+        return found
     for place in range(buckets.count):
         history += (<Bucket *>item(buckets, place)).count
     if history <= 0:

@@ -10,10 +10,10 @@ ctypedef long long i64
 
 cdef enum:
     # bytes of room; no single piece may take more than a quarter of it
-    ROOM = 1 << 24
+    ROOM = 1 << 22
     # bytes at its beginning that belong to nobody: what is written once the scratch is odd
     NOBODY = 1 << 12
-    # a longer row is left to the Python: each of its bytes needs at most 64 bytes of room
+    # a longer row is left to the Python
     LONGEST = 1 << 16
 
 
@@ -82,11 +82,16 @@ cdef inline void *item(Vec *of, int place) noexcept:
 
 cdef inline void widen(Scratch *scratch, Vec *of, int room) noexcept:
     cdef char *wider
-    if room > of.room:
-        wider = <char *>piece(scratch, <size_t>room * of.size)
-        if of.count and not scratch.odd:
-            memcpy(wider, of.at, <size_t>of.count * of.size)
-        of.at, of.room = wider, room
+    if room <= of.room:
+        return
+    wider = <char *>piece(scratch, <size_t>room * of.size)
+    if scratch.odd:
+        # nothing in it, so that nobody walks over what is not there
+        of.at, of.count, of.room = scratch.base, 0, 0
+        return
+    if of.count:
+        memcpy(wider, of.at, <size_t>of.count * of.size)
+    of.at, of.room = wider, room
 
 
 cdef inline void *insert(Scratch *scratch, Vec *of, int place) noexcept:

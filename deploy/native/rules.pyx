@@ -212,6 +212,8 @@ cdef class Rules(Features):
         """Take a fact in; odd when that brings a signal."""
         cdef int kind = rule.kind
         cdef void *state = self.touch(rule.slot) if rule.slot >= 0 else NULL
+        if self.scratch.odd:
+            return
         if kind == Kind.LADDER:
             _climb(self, rule, <Ladder *>state, fact)
         elif kind == Kind.ABSENCE:
@@ -230,6 +232,8 @@ cdef class Rules(Features):
     cdef void fire(self, Rule *rule) noexcept:
         """The next deadline has passed; odd when that brings a signal."""
         cdef void *state = self.touch(rule.slot)
+        if self.scratch.odd:
+            return
         if rule.kind == Kind.LADDER:
             _close(self, rule, <Ladder *>state)
         elif rule.kind == Kind.ABSENCE:
@@ -591,6 +595,9 @@ cdef i64 _deadline(Rules self, Rule *rule, Episode *episode) noexcept:
     cdef i64 after
     if episode.stage >= rule.stages.count:
         return _NEVER
+    if episode.stage < 0:
+        self.scratch.odd = True
+        return _NEVER
     after = numbers(&rule.stages)[episode.stage]
     return self.days.close(&self.scratch, episode.day + after) if rule.in_dates else episode.at + after
 
@@ -802,6 +809,8 @@ cdef i64 _counted(Rules self, Rule *rule, Vec *counts, i64 day) noexcept:
         found = counts.count
         counted = <Counted *>push(&self.scratch, counts)
         counted.period, counted.number = period, 0
+        if self.scratch.odd:
+            return 0
     counted = <Counted *>item(counts, found)
     counted.number += 1
     number = counted.number

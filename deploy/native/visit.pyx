@@ -19,9 +19,11 @@ from stream.civil cimport floored
 from stream.folds cimport Happened, Kind
 from stream.packed cimport (
     In, LONGEST, NOBODY, Out, Span, Vec, array, big, binary, drop, fields, i64, insert, integer, item, mapping, octets,
-    order, piece, push, put_array, put_binary, put_integer, put_mapping, put_raw, put_text, same, text, vec, whole,
+    order, piece, push, put_array, put_binary, put_integer, put_mapping, put_raw, put_text, same, text, vec, whole, within,
 )
 from stream.rules cimport Fact, Rule, Rules
+
+import sys
 
 import msgspec
 
@@ -35,6 +37,9 @@ from stream.engine.floating import Fading, Spread
 from stream.engine.folding import Aum, History, WindowSum
 from stream.engine.row import MARK, VERSION
 from stream.wire.registry import REGISTRY
+
+if sys.byteorder != "little":
+    raise ImportError("digests are reckoned in little-endian numbers")
 
 cdef extern from "Python.h":
     const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
@@ -60,7 +65,9 @@ cdef enum:
     # amounts of an event that a pack may ask for
     AMOUNTS = 8
     # digits of an amount
-    DIGITS = 17
+    DIGITS = 15
+    # bytes of room after which a visit is written down and begun anew
+    ENOUGH = 1 << 19
 assert (MARK, WIDTH, WIDTH * RECENT) == (MARKED, DIGEST, REMEMBERED)
 
 cdef enum What:
@@ -268,6 +275,7 @@ cdef class Visitor(Rules):
     cdef Vec _loud
     cdef Vec _before
     cdef i64 _was
+    cdef i64 _headed
     cdef i64 _due
     cdef i64 _timer
     cdef list _alive
@@ -374,8 +382,9 @@ cdef class Visitor(Rules):
         """The number of a getter, -1 for none."""
         if get is None:
             return -1
-        self._getters.append(get)
-        return len(self._getters) - 1
+        if get not in self._getters:
+            self._getters.append(get)
+        return self._getters.index(get)
 
     # --- what the engine asks
 
@@ -396,7 +405,7 @@ cdef class Visitor(Rules):
         else:
             source, offset = <object>PyTuple_GET_ITEM(entry, 3), <object>PyTuple_GET_ITEM(where, 3)
             known = PyDict_GetItem(high, source)
-            if known is not NULL and offset <= <object>known:
+            if offset <= (-1 if known is NULL else <object>known):
                 return False
             high[source] = offset
         topic = <object>PyTuple_GET_ITEM(where, 0)
@@ -439,7 +448,7 @@ cdef class Visitor(Rules):
         if row is not None:
             self.reached = end
             # the clock of a log of its own order moves between ticks
-            self.moved = order is _SEQUENCED or self.alarm != self._was or self._loud.count != self._before.count or (
+            self.moved = order is _SEQUENCED or self.alarm != self._was or self.head != self._headed or self._loud.count != self._before.count or (
                 self._loud.count and memcmp(self._loud.at, self._before.at, self._loud.count * sizeof(Deadline)) != 0
             )
         return row
@@ -451,20 +460,21 @@ cdef class Visitor(Rules):
         if self.scratch.odd:
             return place
         self._listen()
-        self._before, self._was = self._loud, self.alarm
+        self._before, self._was, self._headed = self._loud, self.alarm, self.head
         self._next_due()
-        while place < end:
+        while place < end and not self.scratch.odd and self.scratch.used < ENOUGH:
             event = events[place]
             if recorded:
                 self._hold(event[1])
-                if event[1].recorded <= self._release:
+                if event[1].recorded <= self._release and not self.scratch.odd:
                     self._advance(-1)
             else:
                 if sequenced:
                     self._behind(event[2])
                 if self._due <= self._latest:
                     self._advance(-1)
-                self._event_of(event[1])
+                if not self.scratch.odd:
+                    self._event_of(event[1])
             if self.scratch.odd:
                 break
             place += 1
@@ -492,9 +502,11 @@ cdef class Visitor(Rules):
             if self.scratch.odd:
                 return None
             self._listen()
+            if self.scratch.odd:
+                return None
             if not begun and not self._awaited():
-                self.stuck = self.scratch.odd
-                return None if self.scratch.odd else raw
+                self.stuck = False
+                return raw
             steps = self._advance(-1)
             if not self.scratch.odd:
                 row = self._end()
@@ -579,8 +591,8 @@ cdef class Visitor(Rules):
 
     cdef void _read(self, In *of) noexcept:
         cdef Deadline *deadline
-        cdef Span recent, name, state
-        cdef int place, slot = 0, rest
+        cdef Span recent, name, state, before
+        cdef int place, slot
         fields(of, 6)
         self._seen = integer(of)
         recent = binary(of)
@@ -599,9 +611,19 @@ cdef class Visitor(Rules):
             deadline.place, deadline.due = integer(of), integer(of)
             if not 0 <= deadline.place < self._timed_count:
                 self.scratch.odd = True
+                return
+            for slot in range(place):
+                if (<Deadline *>item(&self._deadlines, slot)).place == deadline.place:
+                    self.scratch.odd = True
+                    return
+        slot = 0
         for place in range(mapping(of)):
             name = text(of)
             state = whole(of)
+            if place and order(before, name) >= 0:
+                self.scratch.odd = True
+                return
+            before = name
             while slot < self.count and order(self.slots[slot].name, name) < 0:
                 slot += 1
             if slot < self.count and same(self.slots[slot].name, name):
@@ -617,6 +639,8 @@ cdef class Visitor(Rules):
         held = <Held *>push(&self.scratch, &self._inbox)
         fields(&of, 10)
         held.recorded, held.raw = integer(&of), raw
+        if self._inbox.count > 1 and held.recorded < (<Held *>item(&self._inbox, self._inbox.count - 2)).recorded:
+            self.scratch.odd = True
         self.head = min(self.head, held.recorded)
 
     cdef void _waited(self, Span name, Span raw) noexcept:
@@ -624,7 +648,7 @@ cdef class Visitor(Rules):
         cdef Wait *wait
         cdef int place
         for place in range(self._timed_count):
-            if same(self._timed[place].name, name) and raw.size >= 5 and <unsigned char>raw.at[0] == LONG:
+            if self._wait(self._timed[place]) is NULL and same(self._timed[place].name, name) and raw.size >= 5 and <unsigned char>raw.at[0] == LONG:
                 wait = <Wait *>push(&self.scratch, &self._waits)
                 wait.rule, wait.raw, wait.read = self._timed[place], raw, False
                 vec(&wait.facts, sizeof(Fact))
@@ -742,6 +766,8 @@ cdef class Visitor(Rules):
             if floored(coming.recorded, _DAY) > floored(self._seen, _DAY):
                 self._prune()
             self._seen = coming.recorded
+        if self.scratch.odd:
+            return 0
         self._event.at, self._event.origin, self._event.sequence = coming.at, coming.origin, coming.sequence
         self._event.day = self._date(kind, data)
         memset(self._asked, 0, sizeof(self._asked))
@@ -896,10 +922,14 @@ cdef class Visitor(Rules):
         if hearing.foreign:
             self.scratch.odd = True
             return 0
-        for place in range(hearing.fold_count):
+        place = 0
+        while place < hearing.fold_count and not self.scratch.odd:
             self._fold(hearing.folds + place, kind, data)
-        for place in range(hearing.tell_count):
+            place += 1
+        place = 0
+        while place < hearing.tell_count and not self.scratch.odd:
             self._tell(hearing.tells + place, data, now)
+            place += 1
         return 0
 
     cdef int _fold(self, Fold *fold, Type kind, object data) except -1:
@@ -928,7 +958,7 @@ cdef class Visitor(Rules):
             money = getattr(data, self._amounts[field], None)
             self._figures[field] = 0 if money is None else self._minor(money.amount, money.ccy)
             self._asked[field] = True
-        return self._figures[field]
+        return within(&self.scratch, self._figures[field])
 
     cdef i64 _minor(self, object amount, object ccy) except? -1:
         """`Rates.to_base`; in C for the base currency, as it is written."""

@@ -99,7 +99,13 @@ class Engine:
     def visitor(self) -> Any:
         """Visits rows where nobody has anything to say, in C; None from the sources, and where somebody wants to be told."""
         native = visit()
-        return None if native is None or self.traces is not None else native.Visitor(self.plan)
+        if native is None or self.traces is not None:
+            return None
+        try:
+            return native.Visitor(self.plan)
+        except OverflowError:
+            # figures of the pack beyond 64 bits
+            return None
 
     def misfits(self, kept: Mapping[str, str]) -> list[str]:
         """What state kept by another pack of this name means otherwise than in this one: each ``name is X, was Y``."""

@@ -242,7 +242,7 @@ class Partition:
 
     def _visit(self, work: Work, subject: str, events: list[tuple[int, Event, int]]) -> None:
         """These events in C; here those that somebody has something to say to, one after the other."""
-        native, place, moved = self._native, 0, False
+        native, place, moved, refused = self._native, 0, False, 0
         while place < len(events):
             raw = native.visit(self._raw(subject), events, place, self._order)
             place = native.reached
@@ -254,10 +254,13 @@ class Partition:
                 self._count_oversize(self._overlay[subject])
                 return
             moved = True
+            refused = refused + 1 if raw is None else 0
             customer = self._customer(subject)
-            work.place, event, floor = events[place]
-            self._event(work, customer, event, floor)
-            place += 1
+            # refused twice running it may be refused for ever, for the length of the row
+            until = len(events) if refused > 1 else place + 1
+            for work.place, event, floor in events[place:until]:
+                self._event(work, customer, event, floor)
+            place = until
             if place == len(events):
                 self._keep(customer)
             else:
@@ -325,7 +328,7 @@ class Partition:
 
     def _rouse(self, subject: str) -> None:
         """`_wake` in C; here the steps in which somebody has something to say."""
-        native, begun = self._native, False
+        native, begun, refused = self._native, False, 0
         while True:
             before = self._raw(subject)
             raw = native.wake(before, begun)
@@ -342,7 +345,8 @@ class Partition:
                 self._arm(customer)
                 return
             begun = True
-            if advance(self._work, customer, self._clock, self._order, 1):
+            refused = refused + 1 if raw is None else 0
+            if advance(self._work, customer, self._clock, self._order, 1 if refused < 2 else NEVER):
                 self._keep(customer)
                 return
             self._overlay[subject] = customer.encoded()

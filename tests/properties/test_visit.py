@@ -14,14 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.domain.events import JournalRecord, Order
+from stream.domain.events import JournalRecord, Order, Tick
 from stream.domain.native import visit
-from stream.engine.engine import Engine
+from stream.engine.engine import Engine, tick_header
 from stream.engine.partition import Partition
 from stream.packs.loader import load
 from stream.wire.registry import SOURCES
 from tests.builders import Happening, journal, journaled, rich_pack, ticked
-from tests.histories import histories, sequenced
+from tests.histories import histories, sequenced, skewed
 from tests.laws import bank
 
 pytestmark = pytest.mark.skipif(visit() is None, reason="the core is not compiled: make test-compiled")
@@ -93,6 +93,24 @@ def test_a_log_of_its_own_order_is_decided_alike(engine: Engine, events: list[Ha
 @given(histories(), st.integers(0, 10**6), st.sampled_from([1, 3, 1000]))
 def test_live_events_are_decided_alike(engine: Engine, events: list[Happening], seed: int, chunk: int) -> None:
     decided_alike(engine, walled(events, Random(seed)), chunk)
+
+
+@each_engine
+@given(histories(), st.integers(0, 10**6), st.sampled_from([1, 3, 1000]), st.sampled_from([(), ("in.account",), ("in.app",)]))
+def test_an_old_log_is_decided_alike(
+    engine: Engine, events: list[Happening], seed: int, chunk: int, idle: tuple[str, ...]
+) -> None:
+    """Its sources in step or not, one of them idle or not."""
+    end = events[-1].seen + 200 * 86_400_000
+    records = [
+        record._replace(
+            headers=(tick_header(Tick({**tick.clock, **dict.fromkeys(idle, events[0].seen)}, frozenset(idle))),)
+        )
+        if isinstance(tick := engine.read(record).item, Tick)
+        else record
+        for record in skewed(events, Random(seed), 6, 0.4, end)
+    ]
+    decided_alike(engine, journal(records), chunk)
 
 
 @each_engine
