@@ -103,9 +103,7 @@ def test_an_old_log_is_decided_alike(
     """Its sources in step or not, one of them idle or not."""
     end = events[-1].seen + 200 * 86_400_000
     records = [
-        record._replace(
-            headers=(tick_header(Tick({**tick.clock, **dict.fromkeys(idle, events[0].seen)}, frozenset(idle))),)
-        )
+        record._replace(headers=(tick_header(Tick({**tick.clock, **dict.fromkeys(idle, events[0].seen)}, frozenset(idle))),))
         if isinstance(tick := engine.read(record).item, Tick)
         else record
         for record in skewed(events, Random(seed), 6, 0.4, end)
