@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -14,13 +15,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.domain.events import JournalRecord, Order, Tick
+from stream.domain.days import DAY
+from stream.domain.events import JournalRecord, Order, Record, Tick
 from stream.domain.native import visit
 from stream.engine.engine import Engine, tick_header
 from stream.engine.partition import Partition
 from stream.packs.loader import load
 from stream.wire.registry import SOURCES
-from tests.builders import Happening, journal, journaled, rich_pack, ticked
+from tests.builders import START, Happening, action, journal, journaled, posting, rich_pack, ticked
 from tests.histories import histories, sequenced, skewed
 from tests.laws import bank
 
@@ -109,6 +111,24 @@ def test_an_old_log_is_decided_alike(
         for record in skewed(events, Random(seed), 6, 0.4, end)
     ]
     decided_alike(engine, journal(records), chunk)
+
+
+def test_a_held_event_is_heard_though_an_older_deadline_waits_for_a_source_that_stopped() -> None:
+    """Its own alarm is set, also where the one that the row has had is older."""
+    engine, later = ENGINES["retail_bank"], START + 6 * DAY
+    step, paid = action(START, "one", "loan", recorded=START), posting(later, 1_000, recorded=later)
+
+    def proof(at: int) -> Record:
+        return ticked({**dict.fromkeys(SOURCES, at), "in.app": START}, idle=["in.app"])
+
+    records = [
+        journaled(replace(step, id="E1").line(), 0, START, Order.RECORDED, "in.app"),
+        proof(START + 5 * DAY),
+        journaled(replace(paid, id="E2").line(), 0, later, Order.RECORDED, "in.txn"),
+        proof(later + DAY),
+    ]
+
+    decided_alike(engine, journal(records), 1)
 
 
 @each_engine
