@@ -645,7 +645,7 @@ cdef i64 _merged(Features self, Account *account, i64 day) noexcept:
     cdef Span product
     cdef Vec *pots
     cdef i64 total = 0
-    cdef int which, place, earlier
+    cdef int which, place
     cdef bint known = False
     home.at, home.size = "", 0
     for which in range(2):

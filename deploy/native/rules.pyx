@@ -10,7 +10,7 @@ from libc.stdlib cimport calloc, free
 from stream.civil cimport date, days, length
 from stream.folds cimport Features, Kind
 from stream.packed cimport (
-    In, Out, Scratch, Span, Vec, array, beyond, drop, fields, i64, insert, integer, integers, item, mapping, numbers, order, push,
+    In, Out, Span, Vec, array, beyond, drop, fields, i64, insert, integer, integers, item, mapping, numbers, order, push,
     put_array, put_integer, put_integers, put_mapping, put_text, same, text, vec, widen, within,
 )
 

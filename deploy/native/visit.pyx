@@ -7,7 +7,6 @@ what they would have: the same bytes, alarms and counts.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.datetime cimport PyDate_Check, date_day, date_month, date_year, import_datetime
 from cpython.dict cimport PyDict_GetItem
 from cpython.long cimport PyLong_AsLongLong
 from cpython.object cimport PyObject
@@ -16,7 +15,7 @@ from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcmp, memcpy, memmove, memset
 
 from stream.civil cimport floored
-from stream.folds cimport Happened, Kind
+from stream.folds cimport Happened
 from stream.packed cimport (
     In, LONGEST, NOBODY, Out, Span, Vec, array, big, binary, drop, fields, i64, insert, integer, item, mapping, octets,
     order, piece, push, put_array, put_binary, put_integer, put_mapping, put_raw, put_text, same, text, vec, whole, within,
@@ -27,7 +26,7 @@ import sys
 
 import msgspec
 
-from stream.domain.days import DAY, EPOCH, NEVER
+from stream.domain.days import DAY, NEVER
 from stream.domain.events import Event, Order
 from stream.domain.reasons import Outcome
 from stream.engine import binding
@@ -45,9 +44,8 @@ cdef extern from "Python.h":
     const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
 
 ctypedef unsigned long long u64
-import_datetime()
 
-cdef i64 _NEVER = NEVER, _DAY = DAY, _EPOCH = EPOCH
+cdef i64 _NEVER = NEVER, _DAY = DAY
 cdef object _SEQUENCED = Order.SEQUENCED, _RECORDED = Order.RECORDED
 cdef object _encode = msgspec.json.encode
 cdef int[6] _HELD = [6, 5, 4, 0, 9, 8]
