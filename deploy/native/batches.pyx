@@ -2,7 +2,8 @@
 """Kafka's batches of records, format 2, read and written without an object for each header.
 
 Rule: stands beside aiokafka's `MemoryRecords` and `BatchBuilder`, which do the same from the sources: the same records, the
-same bytes on the wire, `CorruptRecordException` for the same batches. Headers stay as they came until somebody asks for them.
+same bytes on the wire, `CorruptRecordException` for the same batches; a name that is no UTF-8 is read as
+`stream/shell/kafka/lenient.py` reads it. Headers stay as they came until somebody asks for them.
 Source: "Record Batch" and "Record" of Kafka's protocol guide (KIP-98, KIP-82).
 """
 
@@ -113,8 +114,17 @@ cdef bint plain(const char *text, Py_ssize_t size) noexcept:
     return not seen & 0x80
 
 
+cdef bint text(const char *at, Py_ssize_t size):
+    """Whether this is UTF-8."""
+    try:
+        PyUnicode_DecodeUTF8(at, size, NULL)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 cdef list read(Headers headers):
-    """Names and contents."""
+    """Names and contents; what of a name is no UTF-8 is escaped."""
     cdef const char *at = PyBytes_AS_STRING(headers.raw)
     cdef const char *end = at + PyBytes_GET_SIZE(headers.raw)
     cdef long long size = 0
@@ -122,7 +132,7 @@ cdef list read(Headers headers):
     cdef object name
     while at < end:
         at = varint(at, end, &size)
-        name = PyUnicode_DecodeUTF8(at, size, NULL)
+        name = PyUnicode_DecodeUTF8(at, size, "backslashreplace")
         at = varint(at + size, end, &size)
         found.append((name, None if size < 0 else PyBytes_FromStringAndSize(at, size)))
         at += max(size, 0)
@@ -249,11 +259,7 @@ cdef class Batch:
                 raise CorruptRecordException(f"{self._end - self._at} unconsumed bytes after all records consumed")
             raise StopIteration
         cdef Record made = Record.__new__(Record)
-        try:
-            sound = self._next(made)
-        except UnicodeDecodeError:
-            sound = False
-        if not sound:
+        if not self._next(made):
             raise CorruptRecordException("Found invalid record structure")
         self._read += 1
         return made
@@ -306,12 +312,12 @@ cdef class Batch:
         if at is NULL or value < 0:
             return False
         cdef long long count = value, each
+        cdef bint escaped = False
         for each in range(count):
             at = varint(at, end, &value)
             if at is NULL or not 0 <= value <= end - at:
                 return False
-            if not plain(at, value):
-                PyUnicode_DecodeUTF8(at, value, NULL)
+            escaped = escaped or not (plain(at, value) or text(at, value))
             at = varint(at + value, end, &value)
             if at is NULL or value > end - at:
                 return False
@@ -319,6 +325,8 @@ cdef class Batch:
         if at != end:
             return False
         made.headers = headers_of(PyBytes_FromStringAndSize(start, end - start) if count else b"", count)
+        if escaped:
+            made.headers = packed(made.headers)
         self._at = end
         return True
 

@@ -15,10 +15,12 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
+from kafka import KafkaProducer
 
 from stream.shell.settings import Settings
 from tests.integration import worker_trial as trial
 from tests.rig.broker import Broker
+from tests.rig.headers import Name
 
 TRANSACTIONS, EACH = 300, 2
 STALL = 1.0
@@ -96,6 +98,32 @@ def test_positions_keep_up_with_a_producer_of_small_transactions(
 
     assert journaled(settings) == 2 * TRANSACTIONS * EACH
     assert fleet.terminate() == {"a": 0}, fleet.logs()
+
+
+# A header's name that is no text
+
+
+def test_a_header_whose_name_is_no_text_stops_nobody(configured: Build, fleets: Callable[[Settings], trial.Fleet]) -> None:
+    """The broker takes such a record, and the client that reads it raises there for ever; here it is an event like others."""
+    settings = configured(journal_partitions=1)
+    trial.prepare(settings)
+    fleet = fleets(settings)
+    fleet.start("a")
+    producer = KafkaProducer(bootstrap_servers=settings.brokers)
+    for name in ("trace", Name(b"caf\xe9"), "trace"):
+        headers = [("ce_specversion", b"1.0"), ("ce_subject", b"C1"), (name, b"x")]
+        producer.send(settings.topic("in.txn"), b"{}", b"C1", headers, 0)
+    producer.close()
+    eventually(lambda: trial.rows(settings), {b"C1": 3}, fleet)
+
+    assert names_of(settings) == ["trace", "caf\\xe9", "trace"]
+    assert fleet.terminate() == {"a": 0}, fleet.logs()
+
+
+def names_of(settings: Settings) -> list[str]:
+    """Of the third header of each journaled event."""
+    found = [message.headers() or [] for message in trial.read(settings, "journal")]
+    return [headers[2][0] for headers in found if "ce_subject" in dict(headers)]
 
 
 # A flush that gives up

@@ -19,6 +19,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stream.domain.native import batches
+from stream.shell.kafka import lenient
 
 NATIVE = batches()
 pytestmark = pytest.mark.skipif(NATIVE is None, reason="the core is not compiled: make test-compiled")
@@ -40,6 +41,14 @@ class Read(NamedTuple):
     headers: list[tuple[str, bytes | None]]
 
 
+class Pure(lenient.Batches):
+    """Over the library's reader in Python, which looks where the one in C trusts."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self._batches = _MemoryRecordsPy(data)
+
+
 Found = list[tuple[Any, ...]]
 
 
@@ -59,8 +68,7 @@ def found(batches: Any) -> Found:
 def outcome(make: Any, data: bytes) -> Found | str:
     try:
         return found(make(data))
-    except (CorruptRecordException, UnicodeDecodeError):
-        # the library's two forms differ in what they make of a header's name that is no UTF-8
+    except CorruptRecordException:
         return "corrupt"
 
 
@@ -106,7 +114,7 @@ def test_a_damaged_batch_is_refused_by_both_or_by_neither(
     if repaired:
         struct.pack_into(">I", data, CRC, calc_crc32c(bytes(data[CHECKED:])))
 
-    assert outcome(NATIVE.Batches, bytes(data)) == outcome(_MemoryRecordsPy, bytes(data))
+    assert outcome(NATIVE.Batches, bytes(data)) == outcome(Pure, bytes(data))
 
 
 @given(RECORDS, st.sampled_from([0, 2, 3, 4]), st.integers(100, 3_000), st.booleans())

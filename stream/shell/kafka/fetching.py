@@ -19,6 +19,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from stream.domain.native import batches
+from stream.shell.kafka import lenient
 from stream.shell.kafka.failstop import stop
 from stream.shell.kafka.positions import USUAL, Bounds, Committed, Placement, Span, starts
 from stream.shell.logs import logger
@@ -117,8 +118,8 @@ class SpanThread(driver.AIOKafkaConsumerThread):
         # the fetcher makes its own by these names; there is no setting for it
         fetcher.PartitionRecords = LeanRecords
         fetcher.FetchResult = LeanResult
-        if (native := batches()) is not None:
-            fetcher.MemoryRecords = native.Batches
+        native = batches()
+        fetcher.MemoryRecords = lenient.Batches if native is None else native.Batches
         # read by AIOKafkaConsumer.start(); the framework has no settings for them
         client._isolation_level = "read_committed"
         client._fetch_max_wait_ms = FETCH_WAIT_MS
