@@ -39,8 +39,16 @@ LISTS = frozenset({"topics", "partitions", "stack"})
 FRAME = frozenset(("time", "level", "logger", "event"))
 FIELDS = TEXTS | NUMBERS | LISTS | FRAME
 """Everything that may stand in a line."""
-LEVELS = {"stream": "INFO", "faust": "WARNING", "mode": "WARNING", "aiokafka": "WARNING", "kafka": "WARNING"}
-"""Set by name, since a framework that leaves the root logger at DEBUG costs 15 % of a worker (a LogRecord per send)."""
+LEVELS = {
+    "stream": "INFO",
+    "faust": "WARNING",
+    "mode": "WARNING",
+    "mode.timers": "ERROR",
+    "aiokafka": "WARNING",
+    "kafka": "WARNING",
+}
+"""Set by name, since a framework that leaves the root logger at DEBUG costs 15 % of a worker (a LogRecord per send). Its timers
+warn whenever deciding kept the loop for a moment, as it does behind every backlog; when that is too long our heartbeat says so."""
 WITHHELD = "<withheld>"
 DEPTH = 12
 """Frames of a stack that are kept: the innermost ones."""

@@ -185,6 +185,7 @@ def test_libraries_are_quiet_and_the_root_is_not_at_debug(out: io.StringIO) -> N
     for name in ("aiokafka.producer", "aiokafka.conn", "faust.worker", "mode.services", "kafka.client", "asyncio"):
         assert not logging.getLogger(name).isEnabledFor(logging.INFO)
         logging.getLogger(name).info("chatter")
+    logging.getLogger("mode.timers").warning("Timer is overlapping")
 
     assert logging.getLogger().level == logging.WARNING
     assert logging.getLogger("stream.shell").isEnabledFor(logging.INFO)
