@@ -60,6 +60,9 @@ types: .venv/ready ## strict types
 bench-engine: .venv/ready ## the engine in replay by stage, as ratios within one run; what one more listening rule costs (10 min)
 	$(BIN)/python -m tests.bench.engine
 
+bench-engine-compiled: build/compiled/ready ## the same with the compiled core, where it cannot be told by stage
+	PYTHONPATH=build/compiled:. $(BIN)/python -P -m tests.bench.engine
+
 guard: .venv/ready ## what an event costs the engine by stage, in bytecodes, against what was recorded (half a minute)
 	$(BIN)/python -m tests.bench.guard
 
@@ -77,6 +80,7 @@ bench-kafka: .venv/ready ## Kairos against Faust as its documentation teaches it
 
 bench-kafka-compiled: build/compiled/ready ## the same with the compiled core, for all contenders
 	$(BIN)/python -m tests.bench.kafka --compiled
+
 bench-recovery: .venv/ready ## cold start, a killed worker, memory, at 100,000 and a million customers (6 min, 5 GB, 2 GB of disk)
 	$(BIN)/python -m tests.bench.recovery
 
@@ -97,8 +101,8 @@ bench: bench-peers ## short for bench-peers
 bench-restore: build/compiled/ready ## job J started cold and killed, Kairos and Kafka Streams (half an hour, 5 GB): RESTORED= CONTENDERS=
 	$(BIN)/python -m tests.bench.jobj.restore --customers $(RESTORED) --contenders $(CONTENDERS)
 
-bench-growth: .venv/ready ## the engine's cost by customers and by rules: GROWN= RULES=
-	$(BIN)/python -m tests.bench.growth --customers $(GROWN) --rules $(RULES)
+bench-growth: build/compiled/ready ## the compiled engine's cost by customers and by rules: GROWN= RULES=
+	PYTHONPATH=build/compiled:. $(BIN)/python -P -m tests.bench.growth --customers $(GROWN) --rules $(RULES)
 
 bench-page: .venv/ready ## docs/speed.md and its charts from what was measured last
 	$(BIN)/python -m tests.bench.jobj.page --customers $(CUSTOMERS)

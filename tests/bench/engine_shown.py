@@ -18,7 +18,8 @@ MARGINAL = (
 def show(found: dict[str, Any], console: Console) -> None:
     """All of it."""
     looked_into = [row for row in found["packs"] if "stages" in row]
-    for table in (costs(found), hearing(found), stages(found), *map(profile, looked_into)):
+    inside = (stages(looked_into), *map(profile, looked_into)) if looked_into else ()
+    for table in (costs(found), hearing(found), *inside):
         console.print(table)
     for row in looked_into:
         console.print(SAMPLED.format(**row))
@@ -28,7 +29,7 @@ def show(found: dict[str, Any], console: Console) -> None:
 
 def costs(found: dict[str, Any]) -> Table:
     """What an event costs."""
-    title = f"{found['events']:,} events, {found['customers']:,} customers, {found['days']} days"
+    title = f"{found['core']}: {found['events']:,} events, {found['customers']:,} customers, {found['days']} days"
     table = _table(title, "what", "us an event", "events/s", "x orjson.loads")
     for name, us, ratio in [
         ("orjson.loads", found["parse_us"], 1.0),
@@ -47,9 +48,8 @@ def hearing(found: dict[str, Any]) -> Table:
     return table
 
 
-def stages(found: dict[str, Any]) -> Table:
+def stages(rows: list[dict[str, Any]]) -> Table:
     """Where the time goes, of the packs that were looked into."""
-    rows = [row for row in found["packs"] if "stages" in row]
     heads = [head for row in rows for head in (f"{_named(row)}: us", "x orjson.loads")]
     table = _table("by stage, an event", "stage", *heads)
     for name in rows[0]["stages"]:

@@ -35,6 +35,7 @@ from stream.simulator import Bank
 from tests.bench import rules
 from tests.bench.fits import line_through
 from tests.bench.jobj.log import HOME
+from tests.bench.jobj.results import core
 
 PEOPLE, DAYS, SEED = 400, 60, 1
 """Whom the log is about that all of this is measured with."""
@@ -205,7 +206,7 @@ def measured(options: argparse.Namespace) -> dict[str, Any]:
     if counts:
         curves += [by_rules(story, counts, kind, options.tries, options.most) for kind in rules.SAYS]
     found = [{**each._asdict(), "slope": each.slope, "points": [point._asdict() for point in each.points]} for each in curves]
-    return {"curves": found, "customer": taken, "events": len(story.after)}
+    return {"curves": found, "customer": taken, "events": len(story.after), "core": core()}
 
 
 def shown(found: dict[str, Any]) -> None:

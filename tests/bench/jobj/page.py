@@ -21,6 +21,7 @@ from tests.bench.jobj.results import Results, machine
 
 DOCS = ROOT / "docs"
 HERE = Path(__file__).parent
+CORES = ("sources", "compiled")
 INTRO = """# Speed
 
 Figures of one machine, and how to get your own: `make bench-peers` (job J against its peers, one broker, alternating
@@ -53,7 +54,7 @@ def figures(
     results: Results,
     grown: dict[str, Any] | None = None,
     restored: Iterable[Restored] = (),
-    engine: dict[str, Any] | None = None,
+    engine: Iterable[dict[str, Any]] = (),
 ) -> dict[str, Any]:
     """Everything the page says, as plain data."""
     contenders = []
@@ -61,7 +62,13 @@ def figures(
         plain = each._asdict() | {"title": report.TITLES[each.contender]}
         plain |= {name: getattr(each, name) and getattr(each, name)._asdict() for name in ("slow", "half")}
         contenders.append(plain)
-    found = {"machine": machine(), "contenders": contenders, "left_out": results.skipped, "growth": grown, "engine": engine}
+    found = {
+        "machine": machine(),
+        "contenders": contenders,
+        "left_out": results.skipped,
+        "growth": grown,
+        "engine": list(engine),
+    }
     found["aims"] = [aim._asdict() for aim in aims.held(results.summaries())]
     return found | {"restored": [each._asdict() for each in restored]}
 
@@ -97,15 +104,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--results", type=Path, default=log.HOME / "jobj-results.jsonl")
     parser.add_argument("--growth", type=Path, default=log.HOME / "growth.json")
-    parser.add_argument("--engine", type=Path, default=log.HOME / "engine.json")
+    parser.add_argument("--engine", type=Path, nargs="*", default=[log.HOME / f"engine-{core}.json" for core in CORES])
     parser.add_argument("--restored", type=Path, default=restore.RESULTS)
     parser.add_argument("--customers", type=int, default=100_000)
     options = parser.parse_args()
     results = Results(options.results)
     if not results.summaries():
         raise SystemExit(f"{options.results} holds no figures: run `make bench-peers` first")
-    growing, staged = (json.loads(path.read_text()) if path.exists() else None for path in (options.growth, options.engine))
-    found = figures(results, growing, restore.kept(options.restored), staged)
+    growing, *cores = (json.loads(path.read_text()) if path.exists() else None for path in (options.growth, *options.engine))
+    found = figures(results, growing, restore.kept(options.restored), filter(None, cores))
     data = DOCS / "speed.json"
     data.write_text(json.dumps(found, indent=1) + "\n")
     draw(data)

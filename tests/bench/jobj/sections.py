@@ -32,7 +32,7 @@ exactly once (KAFKA-20685); with its repair everything is read again.
 GROWTH = """
 ## Growth
 
-The engine alone (`retail_bank`, {events:,} events), CPU time. Rules beyond the pack's own never tell anything: what is
+The engine alone ({core}; `retail_bank`, {events:,} events), CPU time. Rules beyond the pack's own never tell anything: what is
 measured is what it costs to have them. The exponent is that of the best fit: 0 is no growth, 1 is in proportion.
 
 {tables}
@@ -43,16 +43,17 @@ ENGINE = """
 ## The engine by stage
 
 The engine alone in replay ({events:,} events, {customers:,} customers), CPU time; ratios are to `orjson.loads` of the same
-lines in the same round ({parse_us:.2f} us). The rules of the packs of 15, 30 and 60 all listen to the log's events; `hear` is
+lines in the same round ({parse_us}). The rules of the packs of 15, 30 and 60 all listen to the log's events; `hear` is
 how many rules hear an event in the mean.
 
 {costs}
-
 {stages}
-
-A rule more that hears the event costs {us_heard:.1f} us, {ratio_heard:.1f} times `orjson.loads`; a rule more in the pack
-{us_rule:.1f} us.
+{marginal}
 """
+MARGINAL = (
+    "A rule more that hears the event costs {us_heard:.1f} us, {ratio_heard:.1f} times `orjson.loads`; "
+    "a rule more in the pack {us_rule:.1f} us ({core})."
+)
 
 
 def markdown(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -68,19 +69,33 @@ def markdown(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def engine(found: dict[str, Any]) -> str:
-    """The section on the engine by stage."""
-    packs = found["packs"]
-    head = ("pack", "rules", "hear", "us an event", "x orjson.loads")
-    costs = [(p["name"], f"{p['rules']}", f"{p['heard']:.1f}", f"{p['us']:.1f}", f"{p['ratio']:.0f}") for p in packs]
-    staged = [each for each in packs if "stages" in each]
-    heads = [f"{each['rules']} rules: {unit}" for each in staged for unit in ("us", "x orjson.loads")]
-    stages = []
-    for name in staged[0]["stages"]:
-        of_each = [each["stages"][name] for each in staged]
-        stages.append((name, *(text for one in of_each for text in (f"{one['us']:.1f}", f"{one['ratio']:.1f}"))))
-    tables = {"costs": markdown(head, costs), "stages": markdown(("stage", *heads), stages)}
-    return ENGINE.format(**found | found["marginal"] | tables)
+def engine(found: list[dict[str, Any]]) -> str:
+    """The section on the engine by stage: the same lines by each core."""
+    head = ("pack", "rules", "hear", *(f"{one['core']}: {unit}" for one in found for unit in ("us", "x orjson.loads")))
+    costs = []
+    for same in zip(*(one["packs"] for one in found), strict=True):
+        figures = [text for pack in same for text in (f"{pack['us']:.1f}", f"{pack['ratio']:.0f}")]
+        costs.append((same[0]["name"], f"{same[0]['rules']}", f"{same[0]['heard']:.1f}", *figures))
+    said = {
+        "parse_us": ", ".join(f"{one['core']}: {one['parse_us']:.2f} us" for one in found),
+        "costs": markdown(head, costs),
+        "stages": "".join(map(stages, found)),
+        "marginal": "\n".join(MARGINAL.format(**one["marginal"], core=one["core"]) for one in found),
+    }
+    return ENGINE.format(**found[0] | said)
+
+
+def stages(found: dict[str, Any]) -> str:
+    """The table of the packs that were looked into; nothing where none was."""
+    packs = [each for each in found["packs"] if "stages" in each]
+    if not packs:
+        return ""
+    heads = [f"{each['rules']} rules: {unit}" for each in packs for unit in ("us", "x orjson.loads")]
+    rows = []
+    for name in packs[0]["stages"]:
+        of_each = [each["stages"][name] for each in packs]
+        rows.append((name, *(text for one in of_each for text in (f"{one['us']:.1f}", f"{one['ratio']:.1f}"))))
+    return f"\n{markdown((found['core'], *heads), rows)}\n"
 
 
 def recovery(found: list[dict[str, Any]]) -> str:
@@ -103,6 +118,7 @@ def grown(found: dict[str, Any]) -> str:
     rss = ", ".join(f"{each:,.0f} bytes among {int(number):,}" for number, each in taken["rss"].items())
     missing = ", ".join(f"{number:,}" for number in taken["left_out"])
     return GROWTH.format(
+        core=found["core"],
         events=found["events"],
         tables="\n\n".join([*tables, "![Growth](speed-growth.svg)"]),
         p50=taken["row_p50"],
