@@ -47,8 +47,11 @@ LEVELS = {
     "aiokafka": "WARNING",
     "kafka": "WARNING",
 }
-"""Set by name, since a framework that leaves the root logger at DEBUG costs 15 % of a worker (a LogRecord per send). Its timers warn
-whenever deciding kept the loop for a moment, as it does behind every backlog; when that is too long our heartbeat says so."""
+"""Set by name, since a framework that leaves the root logger at DEBUG costs 15 % of a worker (a LogRecord per send).
+
+Its timers warn whenever deciding kept the loop for a moment, as it does behind every backlog; our heartbeat says when that
+is too long.
+"""
 WITHHELD = "<withheld>"
 DEPTH = 12
 """Frames of a stack that are kept: the innermost ones."""

@@ -3,8 +3,8 @@
     python -m tests.bench.engine --customers 3000 --days 60
 
 CPU time, alternating, medians of three rounds; ratios and slopes are of figures of one round. By stage from samples, which are
-taken in replays of their own, and only from the sources: what is compiled has no frames. What a listening rule costs is the slope
-over the packs of 15, 30 and 60.
+taken in replays of their own, and only from the sources: what is compiled has no frames. What a listening rule costs is the
+slope over the packs of 15, 30 and 60.
 
 Rule: microseconds are those of this machine in this hour; what compares is the ratio.
 """
