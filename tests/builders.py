@@ -20,8 +20,10 @@ from stream.engine.decision import Output
 from stream.engine.engine import SOURCE, Engine, tick_header
 from stream.engine.partition import Partition
 from stream.packs.spec import Pack, PackSpec
+from stream.shell import reports
 from stream.shell.logfile import Numbered, recorded
 from stream.shell.replay import Collected, Replay
+from stream.wire.reading import read
 from stream.wire.registry import SOURCES, topic_of
 
 SHANGHAI = Calendar("Asia/Shanghai")
@@ -358,9 +360,17 @@ class Said(NamedTuple):
 
 def said(outputs: Sequence[Output], counts: Counter[tuple[str, ...]] | None = None) -> Said:
     """Outputs in an order of their own. Dead letters are compared by value and reason: their coordinates are the run's."""
+    sound(outputs)
     spoken = [(out.topic.encode(), _joined(out), out.key or b"", out.value or b"") for out in outputs if out.topic != "dlq"]
     dead = [(out.value or b"", dict(out.headers)["__kairos.errors.code"]) for out in outputs if out.topic == "dlq"]
     return Said(sorted(spoken), sorted(dead), counts if counts is not None else Counter())
+
+
+def sound(outputs: Iterable[Output]) -> None:
+    """Whatever went out is as strictly read as its schema says. Raises msgspec.ValidationError."""
+    for output in outputs:
+        if output.topic != "dlq":
+            read(reports.kind_of(output.headers), output.value or b"")
 
 
 def _joined(output: Output) -> bytes:

@@ -37,6 +37,7 @@ from stream.shell.kafka.clients import librdkafka
 from stream.shell.kafka.topics import DEAD, JOURNAL, OUTPUTS, STATE
 from stream.shell.settings import PREFIX, Settings, load, variable
 from stream.wire.registry import SOURCES
+from tests.builders import sound
 from tests.integration.worker_toy import Holding
 from tests.integration.worker_trial import Fleet
 
@@ -207,6 +208,7 @@ def said(settings: Settings) -> list[Output]:
                     left.discard((message.topic(), message.partition()))
                 else:
                     found.append(Output(names[message.topic()], message.key(), message.value(), message.headers() or []))
+    sound(found)
     return found
 
 

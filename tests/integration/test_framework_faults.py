@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from kafka import KafkaProducer
 
+from stream.domain.errors import ConfigError
+from stream.shell.kafka.record import record
 from stream.shell.settings import Settings
 from tests.integration import worker_trial as trial
 from tests.rig.broker import Broker
@@ -117,6 +120,8 @@ def test_a_header_whose_name_is_no_text_stops_nobody(configured: Build, fleets: 
     eventually(lambda: trial.rows(settings), {b"C1": 3}, fleet)
 
     assert names_of(settings) == ["trace", "caf\\xe9", "trace"]
+    with pytest.raises(ConfigError, match=r"in.txn/0@1: expected headers whose names are UTF-8"):
+        record(settings, "in.txn", BytesIO())
     assert fleet.terminate() == {"a": 0}, fleet.logs()
 
 

@@ -63,8 +63,8 @@ rules:
 UNPAID, UNSEEN = "dormancy.entering", "dormancy.entered"
 """What listens to in.txn only, and what listens to in.app, too."""
 NAME = "outage.jsonl"
-LAST = 120
-"""Minutes that a log of the recorded clock covers."""
+LAST = 130
+"""Minutes that a log of the recorded clock covers: the workers are away for more than two hours of them."""
 TEN_YEARS = 3653 * 24 * 60 * MINUTE
 
 Lines = list[tuple[int, bytes, int]]

@@ -23,6 +23,7 @@ from stream.wire.registry import SOURCES
 
 ANSWER = 30.0
 """Longest wait for a broker, s."""
+UNREADABLE = "expected headers whose names are UTF-8, got one that is not; the journal has this record with the name escaped"
 BATCH, STEP = 1000, 0.05
 """Most records taken at once, and the longest wait for so many, s."""
 PASSING = (
@@ -192,8 +193,12 @@ def moved(headers: list[tuple[str, bytes]], extra: dict[str, str]) -> list[tuple
 
 
 def headers_of(message: Message) -> list[tuple[str, bytes]]:
-    """The headers, as the rest of Kairos wants them."""
-    given = cast(list[tuple[str, bytes | None]], message.headers() or [])
+    """The headers, as the rest of Kairos wants them. Raises ConfigError where the client cannot make text of a name."""
+    try:
+        given = cast(list[tuple[str, bytes | None]], message.headers() or [])
+    except SystemError as error:
+        where = f"{message.topic()}/{message.partition()}@{message.offset()}"
+        raise ConfigError(f"{where}: {UNREADABLE}") from error
     return [(name, content or b"") for name, content in given]
 
 
