@@ -18,7 +18,7 @@ from stream.domain.errors import ConfigError, PackError
 from stream.packs.faults import SOFT, Fault, LintCode
 from stream.packs.lint import checked
 from stream.packs.scenario import ScenarioFile, checked_scenarios, read_scenarios
-from stream.packs.shape import shaped
+from stream.packs.shape import remaining, shaped
 from stream.packs.source import Source, read
 from stream.packs.spec import Pack, PackSpec
 
@@ -78,8 +78,21 @@ def understood(name: str, text: str) -> Reading:
     source, faults = read(name, text)
     if faults:
         return Reading(source, None, faults)
-    spec, faults = shaped(PackSpec, source._replace(data=_sorted(source.data)))
-    return Reading(source, spec, faults if spec is None else checked(spec, source))
+    ordered = source._replace(data=_sorted(source.data))
+    spec, faults = shaped(PackSpec, ordered)
+    if spec is None:
+        return Reading(source, None, faults + _beyond(ordered, source))
+    return Reading(source, spec, checked(spec, source))
+
+
+def _beyond(ordered: Source, source: Source) -> tuple[Fault, ...]:
+    """The faults of meaning in what a pack says soundly beside its faults of form; not those that come of taking these out."""
+    rest, gone = remaining(PackSpec, ordered)
+    if rest is None:
+        return ()
+    missed = tuple(f"unknown {what} {path[1]!r}" for path in gone for what in ("input", "feature") if len(path) > 1)
+    found = checked(rest, source)
+    return tuple(fault for fault in found if fault.code not in SOFT and not fault.text.startswith(missed))
 
 
 def digest(spec: PackSpec) -> str:

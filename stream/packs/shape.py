@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
@@ -32,6 +33,8 @@ _KINDS = {
 }
 _LIMITS = {"greater_than_equal": ("ge", "at least"), "less_than_equal": ("le", "at most")}
 _NAME = "^[a-z][a-z0-9_]*$"
+ENTRY = 2
+"""Steps to an entry of a pack: its table (`rules`), its name."""
 _CURRENCY_FIELDS = ("currency", "rates")
 
 
@@ -42,6 +45,41 @@ def shaped(model: type[M], source: Source) -> tuple[M | None, tuple[Fault, ...]]
     except ValidationError as error:
         found = [each for each in error.errors(include_url=False) if not _other_branch(source.data, each)]
         return None, tuple(dict.fromkeys(_fault(model, source, each) for each in found))
+
+
+def remaining(model: type[M], source: Source) -> tuple[M | None, frozenset[Path]]:
+    """What the data is without all that is faulty, and what was taken out; None when nothing sensible is left.
+
+    A field that is not known goes by itself; with any other fault goes the entry that it is in: a rule, a feature, an input.
+    """
+    data, gone = deepcopy(source.data), set[Path]()
+    while True:
+        try:
+            return model.model_validate(data), frozenset(gone)
+        except ValidationError as error:
+            cuts = {_cut(data, each) for each in error.errors(include_url=False)}
+        # the longest first: what goes with its entry anyway does no harm before
+        done = [path for path in sorted(cuts, key=len, reverse=True) if _take_out(data, path)]
+        if not done:
+            return None, frozenset(gone)
+        gone.update(done)
+
+
+def _cut(data: Any, error: ErrorDetails) -> Path:
+    path = _path(data, error["loc"])
+    return path if error["type"] == "extra_forbidden" else path[:ENTRY]
+
+
+def _take_out(data: Any, path: Path) -> bool:
+    """Whether there was something at this place that could be taken out: an entry of a table."""
+    for step in path[:-1]:
+        if not _has(data, step):
+            return False
+        data = data[step]
+    found = bool(path) and isinstance(data, dict) and path[-1] in data
+    if found:
+        del data[path[-1]]
+    return found
 
 
 def _fault(model: type[BaseModel], source: Source, error: ErrorDetails) -> Fault:

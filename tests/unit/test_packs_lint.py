@@ -219,6 +219,27 @@ def test_all_faults_of_form_are_reported_at_once() -> None:
     assert [fault.line for fault in understood("pack.yaml", text).faults] == [3, text[: text.index("soon")].count("\n") + 1]
 
 
+def test_a_fault_of_form_hides_none_of_meaning() -> None:
+    """An unknown field, a rule without its value, and elsewhere a feature and a message that are wrong."""
+    text = (
+        SMALL.replace("    value: aum\n", "    value: aum\n    dwel_days: 1\n")
+        .replace("within: 1d", "within: soon")
+        .replace("value: aum", "value: aun")
+        .replace("rose to {value}", "rose")
+    )
+
+    found = {fault.code for fault in understood("pack.yaml", text).faults}
+
+    assert found == {LintCode.UNKNOWN_FIELD, LintCode.BAD_VALUE, LintCode.UNKNOWN_FEATURE, LintCode.MESSAGE}
+
+
+def test_what_was_not_read_is_missed_by_nobody() -> None:
+    """A feature whose form is wrong is there all the same: who uses it has no fault."""
+    text = SMALL.replace("aum: {kind: balances}", "aum: {kind: balance}")
+
+    assert [fault.code for fault in understood("pack.yaml", text).faults] == [LintCode.BAD_VALUE]
+
+
 @pytest.mark.parametrize("text", ["", "[]", "5", "name: x", "rules: {a: 5}", "rules: {a: {mechanism: ladder, bands: 3}}"])
 def test_anything_else_is_faults_and_never_an_error(text: str) -> None:
     """Whatever shape the data have."""
