@@ -95,6 +95,10 @@ class Transactional:
             self.produce(topic, row["value"], row["key"], partition, (), row.get("callback", on_delivery))
         return len(rows)
 
+    def __len__(self) -> int:
+        """Records that were not sent."""
+        return sum(map(len, self._waiting.values()))
+
     def flush(self, timeout: float) -> int:
         """Send what is queued, batch by batch, and wait for the acknowledgements; how many are missing then."""
         self._living()

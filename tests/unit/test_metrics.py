@@ -101,13 +101,14 @@ def feed(reports: Telemetry, now: int = int(NOW * 1000)) -> None:
     reports.round(5, 0.002)
     reports.lost("in.txn", 0, 7)
     reports.decided(3, 5, every_count(), 0.01)
-    reports.committed(3, 0.02, now - 400, 5)
+    reports.committed(3, 0.02, now - 400, 5, [now - 900])
     reports.aborted(3)
     reports.transaction_open(3)
     reports.ticked({"in.txn": now - 150})
     reports.lag("journal", 3, 17)
     reports.lag("in.txn", 0, 2)
-    reports.buffered("decide", 9)
+    reports.buffered("decide", 9, 1.0, 0.25)
+    reports.queued(4)
     reports.loop_lag(0.004)
     reports.restore_started(4, 10)
 
@@ -184,7 +185,7 @@ def test_a_label_outside_its_list_becomes_other_and_makes_no_new_series(metrics:
         metrics.decision(Counter({("rejected", f"C{number:07}"): 1, ("trigger", f"C{number:07}", "x"): 1}))
         metrics.decision(Counter({("read", f"C{number:07}"): 1, ("nonsense", "C0000001"): 1, ("late",): 1}))
         metrics.ingested(f"C{number:07}", 1, 0)
-        metrics.buffered(f"C{number:07}", 1)
+        metrics.buffered(f"C{number:07}", 1, 0.1, 0.25)
 
     assert value(metrics, "kairos_dlq_records_total", reason=OTHER) == 50
     assert value(metrics, "kairos_triggers_emitted_total", rule=OTHER, type=OTHER) == 50
@@ -232,6 +233,24 @@ def test_latencies_are_taken_from_the_oldest_record(metrics: Metrics) -> None:
     assert value(metrics, "kairos_trigger_e2e_seconds_bucket", le="1.0") == 5
     assert value(metrics, "kairos_trigger_e2e_seconds_count") == 6
     assert value(metrics, "kairos_commit_seconds_count") == 4
+
+
+def test_a_trigger_is_as_old_as_its_event(metrics: Metrics) -> None:
+    """Each by itself; one that is dated ahead is not younger than nothing."""
+    metrics.committed(0, 0.02, None, 3, [int(NOW * 1000) - 900, int(NOW * 1000) - 1100, int(NOW * 1000) + 50])
+
+    assert value(metrics, "kairos_event_e2e_seconds_bucket", le="1.0") == 2
+    assert value(metrics, "kairos_event_e2e_seconds_count") == 3
+    assert value(metrics, "kairos_event_e2e_seconds_sum") == pytest.approx(2.0)
+
+
+def test_time_too_full_to_fetch_adds_up(metrics: Metrics) -> None:
+    for fill in (0.5, 1.0, 1.2, 0.9):
+        metrics.buffered("decide", 100, fill, 0.25)
+
+    assert value(metrics, "kairos_backpressure_seconds_total", stage="decide") == 0.5
+    assert value(metrics, "kairos_backpressure_seconds_total", stage="ingest") == 0
+    assert value(metrics, "kairos_buffer_fill_ratio", stage="decide") == 0.9
 
 
 def test_partitions_that_went_away_leave_no_series(metrics: Metrics) -> None:

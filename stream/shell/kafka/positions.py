@@ -80,7 +80,12 @@ class Inbox:
     @property
     def full(self) -> bool:
         """Whether the fetcher should wait; read from its thread."""
-        return len(self._records) >= self.most or self._size >= self.most * USUAL
+        return self.fill >= 1
+
+    @property
+    def fill(self) -> float:
+        """How much waits, as a share of what may: by number or by bytes, whichever is more."""
+        return max(len(self._records), self._size / USUAL) / self.most
 
     @property
     def waiting(self) -> bool:

@@ -67,6 +67,11 @@ class Sink:
         self.last: int | None = None
         self._producer = world.transactional(options(plan, partition))
 
+    @property
+    def queued(self) -> int:
+        """Records that the broker has not acknowledged."""
+        return len(self._producer)
+
     def fence(self) -> None:
         """Take the partition over: whoever owned it cannot commit any more, what he left open is aborted."""
         # all topics, to be connected to a broker by its id: the look-up of the coordinator otherwise waits half a second

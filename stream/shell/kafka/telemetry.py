@@ -7,6 +7,7 @@ Rule: every call is cheap and never raises; the implementation keeps its own loc
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 
@@ -40,8 +41,9 @@ class Telemetry(Protocol):
     def decided(self, partition: int, records: int, counts: Counter[tuple[Any, ...]], compute: float) -> None:
         """A committed decision: journal records it covers, the engine's counts, seconds of computing."""
 
-    def committed(self, partition: int, seconds: float, oldest: int | None, outputs: int) -> None:
-        """The transaction of a decision; `oldest` is the least journal timestamp of its records, if any."""
+    def committed(self, partition: int, seconds: float, oldest: int | None, outputs: int, events: Sequence[int] = ()) -> None:
+        """The transaction of a decision; `oldest` is the least journal timestamp of its records, if any, `events` the event
+        times of its triggers."""
 
     def transaction_open(self, partition: int) -> None:
         """All records of a transaction are at the broker, it is not committed yet."""
@@ -55,8 +57,12 @@ class Telemetry(Protocol):
     def lag(self, topic: str, partition: int, records: int) -> None:
         """Records at the broker that are not done; logical topic, own partitions only."""
 
-    def buffered(self, stage: str, records: int) -> None:
-        """Fetched records that wait for a stage (`ingest`, `decide`)."""
+    def buffered(self, stage: str, records: int, fill: float, seconds: float) -> None:
+        """Fetched records that wait for a stage (`ingest`, `decide`); how full its fullest partition is, 1 being too full to
+        be fetched; since when this was last told."""
+
+    def queued(self, records: int) -> None:
+        """Records of transactions that the broker has not acknowledged."""
 
     def loop_lag(self, seconds: float) -> None:
         """How much later than asked the event loop woke up."""
@@ -74,10 +80,13 @@ class Silent:
     def round(self, records: int, seconds: float) -> None: ...
     def lost(self, topic: str, partition: int, records: int) -> None: ...
     def decided(self, partition: int, records: int, counts: Counter[tuple[Any, ...]], compute: float) -> None: ...
-    def committed(self, partition: int, seconds: float, oldest: int | None, outputs: int) -> None: ...
+    def committed(
+        self, partition: int, seconds: float, oldest: int | None, outputs: int, events: Sequence[int] = ()
+    ) -> None: ...
     def transaction_open(self, partition: int) -> None: ...
     def aborted(self, partition: int) -> None: ...
     def ticked(self, clock: dict[str, int]) -> None: ...
     def lag(self, topic: str, partition: int, records: int) -> None: ...
-    def buffered(self, stage: str, records: int) -> None: ...
+    def buffered(self, stage: str, records: int, fill: float, seconds: float) -> None: ...
+    def queued(self, records: int) -> None: ...
     def loop_lag(self, seconds: float) -> None: ...

@@ -119,19 +119,35 @@ def flat(offsets: Mapping[str, Mapping[int, int]]) -> dict[TP, int]:
     return {TP(topic, p): offset for topic, of_topic in offsets.items() for p, offset in of_topic.items()}
 
 
+class Waiting(NamedTuple):
+    """What waits for a stage: records, and how full its fullest partition is."""
+
+    records: int
+    fill: float
+
+
 class Heartbeat:
     """Measures how late the event loop wakes up, and ends the worker when it does not wake up at all.
 
     A loop that hangs (an endless computation) cannot watch itself: the guard is a thread.
+
+    Args:
+        buffered: What waits for each stage.
+        queued: Records of transactions that the broker has not acknowledged.
     """
 
     def __init__(
-        self, world: World, stuck_after: float, telemetry: Telemetry, buffered: Callable[[], Mapping[str, int]]
+        self,
+        world: World,
+        stuck_after: float,
+        telemetry: Telemetry,
+        buffered: Callable[[], Mapping[str, Waiting]],
+        queued: Callable[[], int],
     ) -> None:
         self._world = world
         self._stuck_after = stuck_after
         self._telemetry = telemetry
-        self._buffered = buffered
+        self._buffered, self._queued = buffered, queued
         self._beat = self._world.steady()
         self._over = threading.Event()
 
@@ -144,8 +160,9 @@ class Heartbeat:
                 await asyncio.sleep(HEARTBEAT)
                 self._beat = self._world.steady()
                 self._telemetry.loop_lag(max(0.0, self._beat - asked - HEARTBEAT))
-                for stage, records in self._buffered().items():
-                    self._telemetry.buffered(stage, records)
+                for stage, waiting in self._buffered().items():
+                    self._telemetry.buffered(stage, *waiting, self._beat - asked)
+                self._telemetry.queued(self._queued())
         finally:
             self._over.set()
 

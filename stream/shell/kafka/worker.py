@@ -20,7 +20,7 @@ from stream.shell.kafka.plan import PartitionFactory, Plan
 from stream.shell.kafka.positions import Committed, Inbox, Placement
 from stream.shell.kafka.telemetry import Telemetry
 from stream.shell.kafka.ticks import Ticks
-from stream.shell.kafka.watchdog import Heartbeat, Moved, Watchdog
+from stream.shell.kafka.watchdog import Heartbeat, Moved, Waiting, Watchdog
 from stream.shell.kafka.world import World
 from stream.shell.logs import logger
 
@@ -63,10 +63,11 @@ class Worker:
         await asyncio.gather(self.ingest.start(), self._offsets.open())
         ticks = Ticks(self._world, self._plan, self._offsets, self.ingest.clock, self._owns_ticks, self.ingest.tick)
         watchdog = Watchdog(self._world, self._plan, self._offsets, self._telemetry, self._moving, self._logical)
+        heartbeat = Heartbeat(self._world, self._plan.stuck_after, self._telemetry, self._buffered, self._queued)
         self._tasks = [
             guarded(ticks.run(), "ticks"),
             guarded(watchdog.run(), "watchdog"),
-            guarded(Heartbeat(self._world, self._plan.stuck_after, self._telemetry, self._buffered).run(), "heartbeat"),
+            guarded(heartbeat.run(), "heartbeat"),
         ]
 
     def assigned(self, partitions: set[TP]) -> None:
@@ -190,7 +191,14 @@ class Worker:
     def _logical(self, topic: str) -> str:
         return topic.removeprefix(self._plan.topic_prefix)
 
-    def _buffered(self) -> dict[str, int]:
-        ingest = sum(len(one.inbox) for one in self.ingest.partitions.values())
-        decide = sum(len(one.inbox) for one in self.decide.partitions.values() if one.inbox)
-        return {"ingest": ingest, "decide": decide}
+    def _buffered(self) -> dict[str, Waiting]:
+        ingest = [one.inbox for one in self.ingest.partitions.values()]
+        decide = [one.inbox for one in self.decide.partitions.values() if one.inbox is not None]
+        return {"ingest": _waiting(ingest), "decide": _waiting(decide)}
+
+    def _queued(self) -> int:
+        return sum(one.sink.queued for one in self.decide.partitions.values())
+
+
+def _waiting(inboxes: list[Inbox]) -> Waiting:
+    return Waiting(sum(map(len, inboxes)), max((inbox.fill for inbox in inboxes), default=0.0))

@@ -53,6 +53,7 @@ FLOW = (
     Spec(COUNTER, "kairos_timers_fired_total", "Deadlines that a tick reached", ("rule",)),
 )
 LATENCY = (
+    Spec(HISTOGRAM, "kairos_event_e2e_seconds", "Event time of a trigger to its commit, by the wall clock"),
     Spec(HISTOGRAM, "kairos_trigger_e2e_seconds", "Journal append of a chunk's oldest record to commit, per output"),
     Spec(HISTOGRAM, "kairos_ingest_seconds", "Source append of a batch's oldest record to journal acknowledgement"),
     Spec(HISTOGRAM, "kairos_process_seconds", "One decision's computation"),
@@ -85,6 +86,9 @@ STATE = (
 SATURATION = (
     Spec(HISTOGRAM, "kairos_loop_lag_seconds", "How much later than asked the event loop woke up"),
     Spec(GAUGE, "kairos_buffered_records", "Fetched records that wait for a stage", ("stage",)),
+    Spec(GAUGE, "kairos_buffer_fill_ratio", "Fullest partition's share of what may wait for a stage", ("stage",)),
+    Spec(COUNTER, "kairos_backpressure_seconds_total", "Time with a partition too full to be fetched", ("stage",)),
+    Spec(GAUGE, "kairos_producer_queue_messages", "Records of transactions that the broker has not acknowledged"),
     Spec(GAUGE, "kairos_transactions_open", "Transactions sent completely and not committed yet"),
     Spec(COUNTER, "kairos_transactions_aborted_total", "Transactions aborted, to be sent again"),
     Spec(COUNTER, "kairos_log_fields_withheld_total", "Log fields withheld since they are not on the allow-list"),

@@ -6,6 +6,7 @@ Rule: one telling, three readers; none of them can fail the worker.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -73,9 +74,9 @@ class Reports:
         self.metrics.decided(partition, records, counts, compute)
         self._decisions[partition] += 1
 
-    def committed(self, partition: int, seconds: float, oldest: int | None, outputs: int) -> None:
+    def committed(self, partition: int, seconds: float, oldest: int | None, outputs: int, events: Sequence[int] = ()) -> None:
         """Metrics."""
-        self.metrics.committed(partition, seconds, oldest, outputs)
+        self.metrics.committed(partition, seconds, oldest, outputs, events)
 
     def transaction_open(self, partition: int) -> None:
         """Metrics, log. From a thread."""
@@ -100,9 +101,13 @@ class Reports:
         if topic == JOURNAL:
             self.health.observed(topic, partition, self._decisions[partition], records)
 
-    def buffered(self, stage: str, records: int) -> None:
+    def buffered(self, stage: str, records: int, fill: float, seconds: float) -> None:
         """Metrics."""
-        self.metrics.buffered(stage, records)
+        self.metrics.buffered(stage, records, fill, seconds)
+
+    def queued(self, records: int) -> None:
+        """Metrics."""
+        self.metrics.queued(records)
 
     def loop_lag(self, seconds: float) -> None:
         """Metrics, health."""

@@ -46,6 +46,8 @@ def closed_lists(rules: Rules) -> Closed:
         "kairos_timers_fired_total": rules,
         "kairos_late_events_total": rules,
         "kairos_buffered_records": STAGES,
+        "kairos_buffer_fill_ratio": STAGES,
+        "kairos_backpressure_seconds_total": STAGES,
         "kairos_partitions_assigned": OWNED,
         "kairos_worker_state": WorkerState,
     }

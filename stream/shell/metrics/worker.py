@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import prometheus_client
@@ -75,6 +75,7 @@ class Metrics:
         self._committing = series.histogram("kairos_commit_seconds")
         self._computing = series.histogram("kairos_process_seconds")
         self._end_to_end = series.histogram("kairos_trigger_e2e_seconds")
+        self._since_event = series.histogram("kairos_event_e2e_seconds")
         self._restores = Restores(series, now)
         self._lock = threading.Lock()
         self._open: set[int] = set()
@@ -115,13 +116,15 @@ class Metrics:
         self.decision(counts)
         self._computing.observe(compute)
 
-    def committed(self, partition: int, seconds: float, oldest: int | None, outputs: int) -> None:
+    def committed(self, partition: int, seconds: float, oldest: int | None, outputs: int, events: Sequence[int] = ()) -> None:
         """See `Telemetry`."""
         now = self._now()
         self._committing.observe(seconds)
         self._touched(partition, now)
         if oldest is not None and outputs:
             weigh(self._end_to_end, max(0.0, now - oldest / 1000), outputs)
+        for at in events:
+            self._since_event.observe(max(0.0, now - at / 1000))
         self._closed(partition)
 
     def transaction_open(self, partition: int) -> None:
@@ -197,9 +200,16 @@ class Metrics:
         self._restores.ended(partition, records, seconds)
         self._touched(partition, self._now())
 
-    def buffered(self, stage: str, records: int) -> None:
+    def buffered(self, stage: str, records: int, fill: float, seconds: float) -> None:
         """See `Telemetry`."""
         self.series.gauge("kairos_buffered_records", stage).set(records)
+        self.series.gauge("kairos_buffer_fill_ratio", stage).set(fill)
+        if fill >= 1:
+            self.series.counter("kairos_backpressure_seconds_total", stage).inc(seconds)
+
+    def queued(self, records: int) -> None:
+        """See `Telemetry`."""
+        self.series.gauge("kairos_producer_queue_messages").set(records)
 
     def loop_lag(self, seconds: float) -> None:
         """See `Telemetry`."""
