@@ -12,7 +12,7 @@ from cpython.list cimport PyList_CheckExact
 from cpython.object cimport PyObject
 from cpython.tuple cimport PyTuple_CheckExact, PyTuple_GET_ITEM, PyTuple_GET_SIZE
 from cpython.unicode cimport PyUnicode_DecodeASCII
-from libc.string cimport memcmp, memset
+from libc.string cimport memchr, memcmp, memset
 
 from stream.batches cimport Headers, Record, plain, plus, varint
 from stream.civil cimport days, length
@@ -22,6 +22,7 @@ from stream.domain.events import Coordinates, Event, Order
 from stream.domain.money import exponent
 from stream.wire.decode import POSTDATED
 from stream.wire.instants import LAST
+from stream.wire.nesting import ENVELOPE
 
 cdef extern from "Python.h":
     const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
@@ -32,6 +33,7 @@ import_datetime()
 cdef long long _LAST = LAST
 cdef long long _DAY = DAY
 cdef long long _POSTDATED = POSTDATED
+cdef Py_ssize_t _NESTED = ENVELOPE
 cdef object _SOURCE = "kairos_src"
 cdef bytes _SOURCE_NAME = b"kairos_src"
 cdef object _new = tuple.__new__
@@ -116,14 +118,16 @@ cdef struct Fields:
     Field version, ident, source, kind, subject, time, sequence, origin, recorded, stamp
     # whether one of them has no content
     bint bare
-    # whether one is of ours
+    # whether one is of ours, or has a name that must not stay
     bint ours
 
 
 cdef void _put(Fields *into, const char *name, Py_ssize_t size, const char *text, Py_ssize_t length) noexcept:
     """Keep a header if it is one that we read."""
     cdef Field *field = NULL
-    if size >= 7 and memcmp(name, b"kairos_", 7) == 0:
+    if memchr(name, 0, size) is not NULL:
+        into.ours = True
+    elif size >= 7 and memcmp(name, b"kairos_", 7) == 0:
         into.ours = True
         if _is(name, size, b"kairos_src", 10):
             field = &into.stamp
@@ -185,6 +189,15 @@ cdef bint _fields(object headers, Fields *into) except -1:
         else:
             _put(into, name, written, NULL, -1)
     return not into.bare
+
+
+cdef bint _shallow(bytes text) noexcept:
+    """Whether it can by no means be nested too deep (`stream/wire/nesting.py`)."""
+    cdef const char *at = PyBytes_AS_STRING(text)
+    cdef Py_ssize_t place, found = 0
+    for place in range(PyBytes_GET_SIZE(text)):
+        found += at[place] == b"[" or at[place] == b"{"
+    return found <= _NESTED
 
 
 cdef object _word(Field field, Py_ssize_t most):
@@ -386,6 +399,8 @@ cdef class Reader(Maker):
     cdef object _structured(self, object record, object value, Fields *fields):
         cdef object where = self._where(fields.stamp.text, fields.stamp.size), seen, event, origin
         if where is None:
+            return None
+        if not _shallow(value):
             return None
         place, where = where
         try:

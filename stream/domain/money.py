@@ -11,6 +11,20 @@ LIMIT = 10**15
 """Amounts at or above this many minor units are absurd (ten trillion of a two-decimal currency)."""
 
 
+MOST = (1 << 62) - 1
+"""The largest sum that is kept, base minor units: 46 quadrillion of a two-decimal currency. A larger one is held there, so that
+a row can always be written."""
+
+
+def bounded(value: int) -> int:
+    """A sum as it is kept.
+
+    >>> bounded(5), bounded(-(1 << 70)) == -MOST
+    (5, True)
+    """
+    return value if -MOST <= value <= MOST else MOST if value > 0 else -MOST
+
+
 def exponent(ccy: str) -> int:
     """Decimal places of a currency."""
     return EXPONENTS.get(ccy, 2)
@@ -69,11 +83,11 @@ class Rates(NamedTuple):
         return cls(base, places, factors)
 
     def to_base(self, amount: str, ccy: str) -> int:
-        """Minor units of base, rounded half away from zero. Raises KeyError for an undeclared currency."""
+        """Minor units of base, rounded half away from zero, within `MOST`. Raises KeyError for an undeclared currency."""
         numerator, denominator, places = self.factors[ccy]
         value = minor(amount, places)
         if denominator == numerator:
-            return value
+            return bounded(value)
         scaled = abs(value) * numerator
         rounded = (scaled * 2 + denominator) // (denominator * 2)
-        return -rounded if value < 0 else rounded
+        return bounded(-rounded if value < 0 else rounded)

@@ -6,6 +6,7 @@ from typing import Any
 
 from stream.domain.days import NEVER
 from stream.domain.facts import Fact, Standing
+from stream.domain.money import bounded
 from stream.engine.binding import Plan
 from stream.engine.folding import Reading
 from stream.engine.row import BY_TIME, GATES, Codec, Held, Row, deferring, facts_of, facts_raw, held_of, holding, recorded_of
@@ -68,7 +69,7 @@ class Customer:
         """`Read.amount`."""
         bound = self.plan.features[feature]
         state = self.glance(bound.slot)
-        return 0 if state is None else bound.amount(state, day)
+        return 0 if state is None else bounded(bound.amount(state, day))
 
     def standing(self, feature: str, amount: int) -> Standing:
         """`Read.standing`."""

@@ -9,6 +9,8 @@ from bisect import bisect_left, bisect_right
 
 import msgspec
 
+from stream.domain.money import bounded
+
 SLACK = 7
 """Dates kept beyond the window, so that a close may be judged that many dates after it."""
 
@@ -26,7 +28,7 @@ def add(state: Window, length: int, day: int, amount: int, at: int, origin: str)
     """Fold one amount into its date; forget dates that no window of ``length`` dates can reach."""
     days, sums = state.days, state.sums
     if days and days[-1] == day:
-        sums[-1] += amount
+        sums[-1] = bounded(sums[-1] + amount)
     elif not days or days[-1] < day:
         days.append(day)
         sums.append(amount)
@@ -36,7 +38,7 @@ def add(state: Window, length: int, day: int, amount: int, at: int, origin: str)
     elif day > days[-1] - length - SLACK:
         place = bisect_left(days, day)
         if days[place] == day:
-            sums[place] += amount
+            sums[place] = bounded(sums[place] + amount)
         else:
             days.insert(place, day)
             sums.insert(place, amount)

@@ -11,6 +11,7 @@ import msgspec
 
 from stream.domain.days import NEVER, stamp
 from stream.domain.facts import Fact, Read, Role
+from stream.domain.money import bounded
 from stream.domain.triggers import Condition, Money, Phase, Share, Signal, Value
 from stream.mechanisms.protocol import SILENT
 
@@ -68,7 +69,7 @@ class Sequence:
         for waiting in list(state.open):
             if waiting.key != fact.key or fact.at < waiting.at:
                 continue
-            waiting.followed += fact.amount
+            waiting.followed = bounded(waiting.followed + fact.amount)
             if waiting.followed * PPM >= waiting.amount * self.share_ppm:
                 state.open.remove(waiting)
                 signals.append(self._signal(waiting, fact))

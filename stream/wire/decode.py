@@ -21,12 +21,15 @@ from stream.wire.checks import Checks
 from stream.wire.envelope import Attributes, attributes, loose
 from stream.wire.instants import Instants
 from stream.wire.lines import RAW_MARK, from_line
+from stream.wire.nesting import ENVELOPE, too_deep
 from stream.wire.payloads import typed
 from stream.wire.registry import Entry
 from stream.wire.ways import Way, words
 
 _new: Any = tuple.__new__
 _SEQUENCED = Order.SEQUENCED
+LONGEST_SUBJECT = 512
+"""Bytes of the longest subject that can be one: 128 characters."""
 POSTDATED = 31
 """Dates that a booking may lie after its recording: further ahead is a typing error, which would blind every day till then."""
 _LATEST = EPOCH + POSTDATED
@@ -95,6 +98,9 @@ class Decoder:
     def _structured(self, line: bytes | None, where: Coordinates, origin: bytes | None) -> Event | Reject:
         if line is None:
             return Reject(RejectCode.NOT_CLOUDEVENT, "$", "expected an event, got no value")
+        if too_deep(line, ENVELOPE):
+            deep = Reject(RejectCode.NOT_JSON, "$", f"nested more than {ENVELOPE} levels")
+            return deep if len(line) <= self.max_bytes else _oversize()
         if len(line) <= self.max_bytes:
             try:
                 seen = self._envelope(line)
@@ -268,14 +274,13 @@ def subject_of(headers: Fields, value: bytes | None) -> bytes | None:
     Looks where decoding does, or one customer's events could be decided in two partitions.
     """
     fields = headers if isinstance(headers, dict) else dict(headers)
-    if fields.get("ce_specversion") is None:
-        return loose_subject(value)
-    return fields.get("ce_subject") or None
+    subject = loose_subject(value) if fields.get("ce_specversion") is None else fields.get("ce_subject")
+    return subject if subject and len(subject) <= LONGEST_SUBJECT else None
 
 
 def loose_subject(value: bytes | None) -> bytes | None:
     """The subject of a structured event."""
-    if not value:
+    if not value or too_deep(value, ENVELOPE):
         return None
     try:
         return _SUBJECT.decode(value).subject.encode() or None

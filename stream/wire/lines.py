@@ -216,6 +216,17 @@ def stamps(line: bytes) -> Stamps:
         return Stamps()
     if not line.startswith(RAW_MARK):
         return seen
-    named = dict(from_line(line).headers)
+    unwrapped = from_line(line)
+    named = dict(unwrapped.headers)
     time, recorded = (_text(named.get(name)) for name in ("ce_time", "ce_recordedtime"))
+    if named.get("ce_specversion") is None and (inner := _inside(unwrapped.value)) is not None:
+        time, recorded = inner.time, inner.recordedtime or recorded
     return msgspec.structs.replace(seen, recordedtime=recorded, time=time)
+
+
+def _inside(value: bytes | None) -> Stamps | None:
+    """The stamps of a structured event that a raw line holds."""
+    try:
+        return _STAMPS.decode(value or b"")
+    except _UNREADABLE:
+        return None

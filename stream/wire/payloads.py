@@ -13,19 +13,17 @@ from stream.domain.events import Reject
 from stream.domain.reasons import RejectCode
 from stream.wire.envelope import RAW
 from stream.wire.faults import Fault, fault
+from stream.wire.nesting import DEEPEST, too_deep
 from stream.wire.registry import Entry, Known
-
-DEEPEST = 64
-"""Levels of nesting in a payload that is looked at slowly; a fixed number, so that no call stack decides."""
 
 
 def typed(entry: Entry, value: bytes) -> tuple[Any, int] | Reject:
     """The payload and how many unknown fields were left out; or what is wrong with it."""
     try:
         value.decode()
-        plain = RAW.decode(value)
-        if _depth(plain) > DEEPEST:
+        if too_deep(value):
             return Reject(RejectCode.NOT_JSON, "$.data", f"nested more than {DEEPEST} levels")
+        plain = RAW.decode(value)
     except UnicodeDecodeError:
         return Reject(RejectCode.NOT_UTF8, "$.data", "expected UTF-8")
     except (msgspec.DecodeError, RecursionError):
@@ -54,14 +52,3 @@ def _strip(value: Any, known: Known | None) -> tuple[Any, int]:
         else:
             left_out += 1
     return kept, left_out
-
-
-def _depth(value: Any) -> int:
-    """Levels of nesting; stops counting soon after the limit."""
-    level, layer = 0, [value]
-    while layer and level <= DEEPEST:
-        level += 1
-        layer = [
-            child for one in layer if isinstance(one, dict | list) for child in (one.values() if isinstance(one, dict) else one)
-        ]
-    return level

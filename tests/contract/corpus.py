@@ -227,6 +227,7 @@ class _Consumed(NamedTuple):
     value: bytes | None
     headers: list[tuple[str, bytes]]
     timestamp: int
+    key: bytes | None = None
 
 
 def _journaled(record: Any) -> Journaled:

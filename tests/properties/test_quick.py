@@ -130,16 +130,24 @@ class Consumed(NamedTuple):
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...]
     timestamp: int = 1767576600000
+    key: bytes | None = None
 
 
 SUBJECTS = st.sampled_from([b"C1", b"C2", "客户".encode(), b""])
 EXTRAS = st.sampled_from(
-    [("x", b"1"), (END, b"1767576600000"), (SO_FAR, b"5"), ("kairos_src", b"forged"), ("kairos_tick", b"{}")]
+    [
+        ("x", b"1"),
+        ("a\0", b""),
+        (END, b"1767576600000"),
+        (SO_FAR, b"5"),
+        ("kairos_src", b"forged"),
+        ("kairos_tick", b"{}"),
+    ]
 )
 RECORDS = st.builds(
-    lambda subject, time, version, extra: Consumed(
+    lambda subject, time, version, extra, value: Consumed(
         0,
-        b'{"subject":"C3","recordedtime":"2026-01-05T09:30:00Z"}',
+        value,
         (
             *((("ce_specversion", b"1.0"),) if version else ()),
             ("ce_subject", subject),
@@ -151,6 +159,7 @@ RECORDS = st.builds(
     TIMES | st.none(),
     st.integers(0, 9).map(bool),
     st.lists(EXTRAS, max_size=1),
+    st.sampled_from([b'{"subject":"C3","recordedtime":"2026-01-05T09:30:00Z"}', None]),
 )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from stream.shell.kafka import record as records
-from stream.shell.kafka.stamping import END, RESERVED, SO_FAR
+from stream.shell.kafka.stamping import RESERVED, is_marker
 from stream.shell.kafka.topics import DEAD
 from stream.shell.settings import Settings
 from stream.wire.encode import ERRORS
@@ -55,7 +55,7 @@ def sources(settings: Settings, *topics: str) -> dict[Place, bytes]:
     for topic in topics:
         for message in _read(settings, topic):
             headers = message.headers() or []
-            if not {END, SO_FAR} & dict(headers).keys():
+            if not is_marker(message.key(), message.value(), dict(headers)):
                 kept = [header for header in headers if not header[0].startswith(RESERVED)]
                 found[topic, str(message.partition()), str(message.offset())] = _digest(kept, message.value())
     return found

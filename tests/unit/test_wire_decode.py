@@ -244,6 +244,16 @@ def test_deep_nesting_is_judged_by_a_number_and_not_by_the_stack(depth: int) -> 
         assert both(record) == got
 
 
+@pytest.mark.parametrize("depth", [10, 70, 499, 500, 900, 985, 5_000, 100_000])
+def test_a_deep_attribute_is_judged_by_a_number_too(depth: int) -> None:
+    """In a structured event, and alike for routing: else the stack would say whose partition it is."""
+    record = line()[:-1] + b',"x":' + b"[" * depth + b"]" * depth + b"}"
+    got = Decoder(max_bytes=10**6).from_json(record, WHERE)
+
+    assert isinstance(got, Event if depth < 500 else Reject)
+    assert (subject_of([], record) is None) == (depth >= 500)
+
+
 def test_texts_never_hold_what_came_in() -> None:
     """Whatever field is wrong, the secret in it stays out of code, path and text."""
     secret = "SECRET4111"

@@ -134,6 +134,18 @@ def test_stamps_of_spliced_and_wrapped_lines() -> None:
     assert stamps(b"\xff") == stamps(b"[]") == stamps(b"{}")
 
 
+def test_stamps_of_a_wrapped_structured_event_are_inside_or_beside_it() -> None:
+    """Its own recorded time counts, else the one that `kairos record` has put beside it."""
+    own = b'{"specversion":"1.0","time":"2026-01-05T01:00:00Z","recordedtime":"2026-01-05T01:30:00Z"}'
+    beside = [("ce_recordedtime", b"2026-01-05T02:00:00Z")]
+    bare = own.replace(b',"recordedtime":"2026-01-05T01:30:00Z"', b"")
+
+    assert stamps(to_line(None, beside, own)).recordedtime == "2026-01-05T01:30:00Z"
+    assert stamps(to_line(None, beside, bare)).time == "2026-01-05T01:00:00Z"
+    assert stamps(to_line(None, beside, bare)).recordedtime == "2026-01-05T02:00:00Z"
+    assert stamps(to_line(None, beside, b"\xff")).recordedtime == "2026-01-05T02:00:00Z"
+
+
 def test_a_tick_keeps_its_proof() -> None:
     """Readable in the log."""
     tick = json.dumps({"clock": {"in.txn": 5}, "idle": []})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import pytest
 from aiokafka.partitioner import DefaultPartitioner
 
 from stream.domain.events import Order
@@ -93,7 +94,7 @@ def test_headers_without_value_are_no_accident() -> None:
     """Kafka has headers that are null."""
     nulls: Any = tuple((name, None) for name in ("ce_specversion", "ce_subject", "ce_recordedtime", "mine"))
     ends: Any = ((END, None),)
-    found = stamped([Consumed(1, b"{}", nulls), Consumed(2, None, ends)], RECORDED)
+    found = stamped([Consumed(1, b"{}", nulls), Consumed(2, None, ends, key=None)], RECORDED)
 
     assert [text.split(b"|")[3:] for text in coordinates(found)] == [[b"1", b"0", b"r"]]
     assert len(stamped([Consumed(1, b"{}", nulls)])) == 1
@@ -115,7 +116,7 @@ def test_recorded_time_of_a_structured_record_is_inside() -> None:
 def test_how_far_a_log_has_come_is_remembered_and_not_journaled() -> None:
     stamper = Stamper(RECORDED, 0, Router(1), Mark(4000, False))
     into: dict[int, list[JournalRecord]] = {}
-    stamper.stamp([Consumed(5, None, ((SO_FAR, b"8000"),)), binary(6)], into)
+    stamper.stamp([Consumed(5, None, ((SO_FAR, b"8000"),), key=None), binary(6)], into)
 
     assert (coordinates(into[0]), stamper.mark) == ([b"in.txn|0|0|6|8000|r"], Mark(8000, False))
 
@@ -123,11 +124,40 @@ def test_how_far_a_log_has_come_is_remembered_and_not_journaled() -> None:
 def test_the_end_marker_is_remembered_and_not_journaled() -> None:
     stamper = Stamper(RECORDED, 0, Router(1), Mark(4000, False))
     into: dict[int, list[JournalRecord]] = {}
-    stamper.stamp([Consumed(5, None, ((END, b"8000"),))], into)
+    stamper.stamp([Consumed(5, None, ((END, b"8000"),), key=None)], into)
 
     assert (into, stamper.mark) == ({}, Mark(8000, True))
     stamper.stamp([binary(6, recorded="1970-01-01T00:00:09Z")], into)
     assert stamper.mark == Mark(9000, False), "a log that goes on has not ended"
+
+
+@pytest.mark.parametrize("name", [END, SO_FAR])
+def test_an_event_with_a_marker_on_it_is_an_event(name: str) -> None:
+    """Else it would be gone without a trace: neither in the journal nor among the dead letters."""
+    event = binary(6, recorded="1970-01-01T00:00:09Z")
+    stamper = Stamper(RECORDED, 0, Router(1), Mark(4000, False))
+    into: dict[int, list[JournalRecord]] = {}
+    stamper.stamp([event._replace(headers=(*event.headers, (name, b"8000")))], into)
+
+    [(_, value, headers)] = into[0]
+    assert (value, [each for each, _ in headers]) == (event.value, [*dict(event.headers), "kairos_src"])
+    assert stamper.mark == Mark(9000, False)
+
+
+def test_a_name_does_not_end_at_a_nul() -> None:
+    """Some clients read it so, and would take the header for another one."""
+    forged = Consumed(1, b"{}", (("ce_specversion", b"1.0"), ("ce_subject", b"C1"), ("ce_subject\0x", b"C2")))
+    [(key, _, headers)] = stamped([forged])
+
+    assert (key, headers[2]) == (b"C1", ("ce_subject\\x00x", b"C2"))
+
+
+def test_a_subject_that_can_be_none_routes_nothing() -> None:
+    """However long it is: a megabyte of it would be carried twice, and hashed."""
+    long = Consumed(1, b"{}", (("ce_specversion", b"1.0"), ("ce_subject", b"C" * 513)))
+    [(key, _, _)] = stamped([long])
+
+    assert key is None
 
 
 def test_a_tick_is_the_same_bytes_however_it_was_put_together() -> None:
@@ -152,7 +182,7 @@ def test_a_marker_that_says_no_instant_says_nothing() -> None:
     """Null, text, or more digits than an instant has: a marker of no use, not the end of ingest."""
     for said in (None, b"soon", b"9" * 19, b"9" * 5000):
         marker: tuple[tuple[str, bytes], ...] = ((SO_FAR, said),)  # type: ignore[assignment]
-        records = [binary(1, recorded="2026-01-05T09:30:00.000+08:00"), Consumed(2, None, marker), binary(3)]
+        records = [binary(1, recorded="2026-01-05T09:30:00.000+08:00"), Consumed(2, None, marker, key=None), binary(3)]
 
         assert [where.split(b"|")[3:5] for where in coordinates(stamped(records, RECORDED))] == [
             [b"1", b"1767576600000"],

@@ -100,7 +100,7 @@ def letters(settings: Settings, wanted: Wanted) -> Iterator[Letter]:
 
 def read(message: Any) -> Letter:
     """A record of the topic of dead letters."""
-    headers = message.headers() or []
+    headers = record.headers_of(message)
     about = {
         name.removeprefix(ERRORS): (text or b"").decode(errors="replace") for name, text in headers if name.startswith(ERRORS)
     }
@@ -121,7 +121,7 @@ def redrive(
     Raises ConfigError when a topic is missing, DeliveryError when Kafka did not take a batch.
     """
     producer = None if dry else _taken_over(settings)
-    known = {dict(message.headers() or []).get(FROM) for message in _all(settings, BACK)}
+    known = {dict(record.headers_of(message)).get(FROM) for message in _all(settings, BACK)}
     with record.consumer(settings) as reader:
         router = Router(record.partitions(reader, settings.topic(BACK)))
     found, done, before, refused = letters(settings, wanted), 0, 0, list[str]()

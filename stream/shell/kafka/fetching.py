@@ -80,9 +80,7 @@ class LeanResult(fetcher.FetchResult):
         if not self.check_assignment(self._topic_partition) or not self.has_more():
             return found
         for record in self._partition_records:
-            value = record.value
-            if value is not None:
-                size += len(value)
+            size += len(record.value or b"") + len(record.key or b"")
             # headers are weighed by sample: they cost more to add up than all the rest
             if not len(found) % SAMPLE:
                 size += SAMPLE * _headers(record)

@@ -137,7 +137,7 @@ def source_of(kind: str) -> str:
 def size(routed: Routed) -> int:
     """Bytes of a record, without the few that Kafka adds."""
     held = len(routed.key or b"") + len(routed.value or b"")
-    return held + sum(len(name) + len(content) + 10 for name, content in routed.headers)
+    return held + sum(len(name) + len(content or b"") + 10 for name, content in routed.headers)
 
 
 class Pace:

@@ -15,9 +15,10 @@ from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, 
 from stream.domain import days
 from stream.domain.errors import ConfigError
 from stream.shell.kafka.clients import librdkafka
-from stream.shell.kafka.stamping import END, SO_FAR, SOURCE, TICK
+from stream.shell.kafka.stamping import SOURCE, TICK, is_marker
 from stream.shell.kafka.topics import JOURNAL
 from stream.shell.settings import Settings
+from stream.wire.decode import loose_subject
 from stream.wire.lines import to_line
 from stream.wire.registry import SOURCES
 
@@ -33,6 +34,10 @@ PASSING = (
     KafkaError._TRANSPORT,
 )
 """What a broker says of a topic made a moment ago, or while its leader moves."""
+
+
+Named = list[tuple[str, bytes]]
+"""Headers: names and contents; no content is None there, as it is in `Headers`."""
 
 
 class Range(NamedTuple):
@@ -173,33 +178,33 @@ def as_line(message: Message, topic: str) -> bytes | None:
         headers = moved(headers, extra)
     elif topic in SOURCES:
         names = {name for name, _ in headers}
-        if END in names or SO_FAR in names:
+        if is_marker(key_of(message), value_of(message), names):
             return None
-        if "ce_specversion" in names and "ce_recordedtime" not in names:
+        is_event = "ce_specversion" in names or loose_subject(value_of(message)) is not None
+        if is_event and "ce_recordedtime" not in names:
             headers = [*headers, ("ce_recordedtime", days.stamp(message.timestamp()[1]).encode())]
     return to_line(key_of(message), headers, value_of(message), extra)
 
 
-def moved(headers: list[tuple[str, bytes]], extra: dict[str, str]) -> list[tuple[str, bytes]]:
+def moved(headers: Named, extra: dict[str, str]) -> Named:
     """The headers without those that ingest added, which become attributes of the line."""
     names = {SOURCE: "kairossource", TICK: "kairostick"}
     rest = []
     for name, content in headers:
         if name in names:
-            extra[names[name]] = content.decode()
+            extra[names[name]] = (content or b"").decode()
         else:
             rest.append((name, content))
     return rest
 
 
-def headers_of(message: Message) -> list[tuple[str, bytes]]:
-    """The headers, as the rest of Kairos wants them. Raises ConfigError where the client cannot make text of a name."""
+def headers_of(message: Message) -> Named:
+    """The headers; a list even where there are none. Raises ConfigError where the client cannot make text of a name."""
     try:
-        given = cast(list[tuple[str, bytes | None]], message.headers() or [])
+        return cast(Named, message.headers() or [])
     except SystemError as error:
         where = f"{message.topic()}/{message.partition()}@{message.offset()}"
         raise ConfigError(f"{where}: {UNREADABLE}") from error
-    return [(name, content or b"") for name, content in given]
 
 
 def key_of(message: Message) -> bytes | None:

@@ -21,6 +21,8 @@ ATTEMPTS = 8
 """How often a decision is sent before the worker gives up; the pauses between add up to some 13 s."""
 CALL = 30.0
 """Seconds that one call of the client may take; repeated while it says that this helps."""
+UNPACKED = 32 * 1024 * 1024
+"""Bytes of the largest record that is tried, before it is compressed; well below what the queue holds."""
 QUEUE_KBYTES = 64 * 1024
 """What one partition's producer holds that is not acknowledged; with more to send it waits for the broker."""
 HOPELESS = (Failure._FENCED, Failure.PRODUCER_FENCED, Failure.INVALID_PRODUCER_EPOCH, Failure.MSG_SIZE_TOO_LARGE)
@@ -40,7 +42,8 @@ def options(plan: Plan, partition: int) -> dict[str, Any]:
         "transactional.id": plan.transactional_id(partition),
         "transaction.timeout.ms": int(plan.transaction_timeout * 1000),
         "message.timeout.ms": int(plan.transaction_timeout * 1000),
-        "message.max.bytes": max(plan.max_record, plan.max_state),
+        # looked at by the client before it compresses, by the broker after it: a dead letter may be one that shrinks well
+        "message.max.bytes": max(UNPACKED, plan.max_record, plan.max_state),
         "linger.ms": 0,
         "compression.type": plan.compression,
         "queue.buffering.max.kbytes": QUEUE_KBYTES,

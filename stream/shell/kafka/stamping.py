@@ -6,7 +6,7 @@ on its source partition), what is stamped on it on the source topic alone: a sec
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -27,6 +27,7 @@ SO_FAR = "kairos_so_far"
 """In between: the log has come to this recorded time, UTC ms, of which more may follow. A sparse source proves time by it."""
 RESERVED = "kairos_"
 """Headers of this prefix are ours in the journal: a source's own are left out, or it could forge ticks."""
+NUL, ESCAPED = "\x00", "\\x00"
 MOST_SUBJECTS = 500_000
 MOST_NAMES = 1000
 _DIGITS = len(str(LAST))
@@ -105,8 +106,8 @@ class Stamper:
         last, ended = self.mark
         for record in records:
             fields = dict(record.headers)
-            ended = END in fields
-            marked = ended or SO_FAR in fields
+            marked = is_marker(record.key, record.value, fields)
+            ended = marked and END in fields
             given = _number(fields[END if ended else SO_FAR]) if marked else _recorded(fields, record.value)
             if given is not None and (last is None or given > last):
                 last = given
@@ -128,11 +129,24 @@ class Stamper:
         journal.append((subject, record.value, kept))
 
     def _without_ours(self, headers: Headers) -> Headers:
-        """The headers that a source may bring; their names are remembered, since they are few."""
+        """The headers that a source may bring; their names are remembered, since they are few.
+
+        A name with a NUL would end there in some clients, and be another name.
+        """
         kept = [header for header in headers if not header[0].startswith(RESERVED)]
+        if any(NUL in name for name, _ in kept):
+            return [(name.replace(NUL, ESCAPED), content) for name, content in kept]
         if len(self._plain) < MOST_NAMES:
             self._plain.update(name for name, _ in kept)
         return kept
+
+
+def is_marker(key: bytes | None, value: bytes | None, names: Container[str]) -> bool:
+    """Whether a record of a recorded source is one of ours between the events: bare, as `publish` writes it.
+
+    Whatever says more is somebody's event, and the header a forged one.
+    """
+    return not key and not value and (END in names or SO_FAR in names)
 
 
 class _Recorded(msgspec.Struct):

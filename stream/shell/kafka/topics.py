@@ -57,7 +57,7 @@ def plan(settings: Settings) -> tuple[Topic, ...]:
     large = {"max.message.bytes": str(MESSAGE_BYTES)}
     kept = {**deleted_after(settings.journal_retention_days), **large}
     source = {**deleted_after(settings.source_retention_days), **arrival, "max.message.bytes": str(SOURCE_BYTES)}
-    output = deleted_after(settings.output_retention_days)
+    output = {**deleted_after(settings.output_retention_days), **large}
     rows = {"max.message.bytes": str(max(MESSAGE_BYTES, row_bytes(settings)))}
     count = settings.journal_partitions
     return (
