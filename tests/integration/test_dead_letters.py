@@ -12,6 +12,7 @@ from shutil import copytree
 from typing import Any
 
 import pytest
+from kafka import KafkaProducer
 
 from stream.domain.reasons import RejectCode
 from stream.engine.decision import Output
@@ -203,3 +204,19 @@ def _journaled(settings: Settings) -> list[tuple[str, int, str]]:
             source, offset, _, _ = place.decode().rsplit("|", 3)
             found.append((source.partition("|")[0], int(offset), source))
     return found
+
+
+def test_a_value_that_shrinks_well_is_buried_whole(
+    configured: Callable[..., Settings], started: Callable[[Settings], cluster.Workers]
+) -> None:
+    """A few KB on their way here and in the journal; the client that writes the letter looks at them unpacked."""
+    settings = configured(journal_partitions=1)
+    topics.create(settings)
+    workers = started(settings)
+    value = bytes(3 * 1024 * 1024)
+    producer = KafkaProducer(bootstrap_servers=settings.brokers, compression_type="gzip", max_request_size=2 * len(value))
+    producer.send(settings.topic("in.txn"), value, b"C1")
+    producer.close()
+
+    eventually(lambda: [(one["value"] == value, one[f"{ERRORS}code"]) for one in dead(settings)], [(True, b"OVERSIZE")])
+    assert workers.terminate() == {"a": 0}, workers.logs()
