@@ -147,7 +147,7 @@ def test_the_page_says_every_contender_and_what_is_left_out(tmp_path: Path) -> N
 
     text = page.page(page.figures(results), results, 50)
 
-    assert "| Kairos, exactly once | 1,100 | 500 | 1000.0 | 3 |  |  |" in text
+    assert "| Kairos, exactly once | 1,100 | 500 | 500 to 500 | 1000.0 | 3 |  |  |" in text
     assert "Left out: Faust as documented: rocksdict is not installed\n" in text
     assert "abcd" in text
 
