@@ -35,8 +35,8 @@ Machine: {machine}, Apache Kafka 4.1 on the same cores.
 One customer's posting comes in as JSON; in- and outflows that fade over 30 and 90 days, mean and variance of the logarithm
 of the amounts and a tier with hysteresis are kept for each of {customers:,} customers; changes of tier and extreme credits
 go out. State survives a crash, positions are kept. Input: two partitions, lz4, keyed by customer unless the row says
-otherwise. One process each, as it comes; Kairos with the core of `make compiled` unless the row says otherwise; Kafka Streams with
-1 GiB of heap. Every row told exactly the triggers of the
+otherwise. One process each, as it comes; Kairos with the core of `make compiled` unless the row says otherwise; Kafka Streams
+with 1 GiB of heap. Every row told exactly the triggers of the
 reference ({triggers:,} over the whole log, digest {digest}), and the state of 1,000 sampled customers, read from where it
 would be restored, agrees with the reference to 1e-9.
 
