@@ -39,6 +39,7 @@ class Kairos(Contender):
     """Decide alone: somebody has keyed the input and written it as the journal."""
 
     once = True
+    pace = 13_000
     core = ROOT / "build" / "compiled"
 
     def __init__(self, name: str, title: str, keyed: bool = True, instance: str | None = "a") -> None:
@@ -108,6 +109,7 @@ class Kairos(Contender):
 class Sources(Kairos):
     """The same without a compiled core."""
 
+    pace = 6_000
     core = ROOT
 
 
