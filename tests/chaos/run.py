@@ -114,6 +114,7 @@ def _suffer(
     say(f"the bank has sent {bank.count} events; waiting until all is decided")
     cluster.decided(settings, cluster.end_of_log(last.at), patience=240)
     fleet.calm()
+    fleet.up()
     codes = fleet.terminate()
     seconds = time.monotonic() - began
     ear.over.set()

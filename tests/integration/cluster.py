@@ -58,12 +58,14 @@ class Workers(Fleet):
 
     def __init__(self, settings: Settings, where: Path, holding: bool = False) -> None:
         super().__init__(settings, where)
+        self._begun: dict[str, int] = {}
         self.command = [sys.executable, __file__, str(where / "hold")] if holding else list(KAIROS)
 
     def start(self, name: str) -> None:
         """A worker under this name; the same name again is the same instance."""
         own = self.settings.model_copy(update={"instance_id": name, "metrics_port": 0})
         with self.log(name).open("ab") as log:
+            self._begun[name] = log.tell()
             self.processes[name] = subprocess.Popen(self.command, stdout=log, stderr=log, env=environment(own), cwd=self.where)
 
     def opened(self, *names: str, times: int = 1, patience: float = 60.0) -> None:
@@ -73,6 +75,16 @@ class Workers(Fleet):
             self.alive()
             assert time.monotonic() < until, f"no assignment was opened within {patience:.0f} s\n{self.logs()}"
             time.sleep(PAUSE)
+
+    def up(self, patience: float = 60.0) -> None:
+        """Return when each that runs has opened an assignment since it was started last: before, it cannot end in order."""
+        until = time.monotonic() + patience
+        while coming := [name for name, process in self.processes.items() if process.poll() is None and not self._up(name)]:
+            assert time.monotonic() < until, f"{coming} did not come up within {patience:.0f} s\n{self.logs()}"
+            time.sleep(PAUSE)
+
+    def _up(self, name: str) -> bool:
+        return OPENED in self.log(name).read_bytes()[self._begun[name] :]
 
     def shared(self, patience: float = 60.0) -> None:
         """Return when the journal is divided among all workers started, as their logs say, each with some of it."""

@@ -31,7 +31,7 @@ from tests.simulation.network import Network
 
 OUT, STATE = "out.trigger.tier", "state"
 CALL = 20.0
-TOO_LARGE = Random(1).randbytes(1_500_000)
+TOO_LARGE = Random(1).randbytes(2_500_000)
 """The client takes it, the broker does not; compression makes it no smaller."""
 
 

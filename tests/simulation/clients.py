@@ -26,8 +26,8 @@ ABORTABLE = KafkaError(KafkaError.INVALID_TXN_STATE, "to be aborted", False, Fal
 INCOMPLETE = KafkaError(KafkaError._INCONSISTENT, "records failed", False, False, True)
 OVERSIZE = KafkaError(KafkaError.MSG_SIZE_TOO_LARGE, "a record failed as too large", False, False, True)
 SLOW = KafkaError(KafkaError._TIMED_OUT, "no answer yet", False, True, False)
-TAKEN = 1_048_588
-"""Bytes of the largest batch that a broker takes unless its topic says otherwise."""
+TAKEN = 2 * 1024 * 1024
+"""Bytes of the largest batch that our topics take."""
 BATCH = 4
 """Records of a batch: few, so that several are on the way at once."""
 STEP = 0.5

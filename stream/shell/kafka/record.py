@@ -202,7 +202,7 @@ def headers_of(message: Message) -> Named:
     """The headers; a list even where there are none. Raises ConfigError where the client cannot make text of a name."""
     try:
         return cast(Named, message.headers() or [])
-    except SystemError as error:
+    except (UnicodeDecodeError, SystemError) as error:
         where = f"{message.topic()}/{message.partition()}@{message.offset()}"
         raise ConfigError(f"{where}: {UNREADABLE}") from error
 
