@@ -125,8 +125,10 @@ class Faults:
     def kill(self, name: str, held: bool) -> None:
         """SIGKILL, with a transaction open if so wished; and a new start."""
         fleet = self._fleet
+        # who was started again a moment ago has no transaction yet
+        fleet.up()
         start = time.monotonic()
-        held = fleet.hold(name) if held else False
+        held = fleet.hold(name, patience=30.0) if held else False
         # what others journal for it meanwhile is lag at its death, which counts only when there is some
         fleet.freeze(name)
         behind = lag(self._settings, fleet.owned(name))
