@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
 from stream.engine import step
+from tests.rig.core import core
 
 collect_ignore = ["bench"]
 """Programs, not tests: nothing there may fail on a slow machine."""
@@ -52,8 +53,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:
 
 def pytest_report_header() -> str:
     """Which core is tested: the sources, or what `make compiled` made of them."""
-    kind = "sources" if str(step.__file__).endswith(".py") else "compiled"
-    return f"core: {kind} ({Path(str(step.__file__)).parents[2].name})"
+    return f"core: {core()} ({Path(str(step.__file__)).parents[2].name})"
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -114,7 +114,7 @@ cdef bint plain(const char *text, Py_ssize_t size) noexcept:
     return not seen & 0x80
 
 
-cdef bint text(const char *at, Py_ssize_t size):
+cdef bint utf8(const char *at, Py_ssize_t size):
     """Whether this is UTF-8."""
     try:
         PyUnicode_DecodeUTF8(at, size, NULL)
@@ -317,7 +317,7 @@ cdef class Batch:
             at = varint(at, end, &value)
             if at is NULL or not 0 <= value <= end - at:
                 return False
-            escaped = escaped or not (plain(at, value) or text(at, value))
+            escaped = escaped or not (plain(at, value) or utf8(at, value))
             at = varint(at + value, end, &value)
             if at is NULL or value > end - at:
                 return False

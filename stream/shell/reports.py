@@ -206,7 +206,8 @@ def dead_letter(output: Output) -> tuple[RejectCode, bytes]:
     headers, added = [], {}
     for name, value in output.headers:
         if name.startswith(ERRORS):
-            added[name.removeprefix(ERRORS)] = value.decode()
+            # one of the sender's own may lack content; ours come last
+            added[name.removeprefix(ERRORS)] = (value or b"").decode(errors="replace")
         elif name != SOURCE:
             headers.append((name, value))
     why = Reject(RejectCode(added["code"]), added["path"], added["text"])

@@ -195,6 +195,11 @@ def to_binary(line: bytes) -> tuple[bytes | None, list[tuple[str, bytes]], bytes
     return key, headers, value
 
 
+def texts(line: bytes) -> dict[str, str]:
+    """The headers of a line as a person reads them; one without content is empty."""
+    return {name: (content or b"").decode(errors="replace") for name, content in from_line(line).headers}
+
+
 class Stamps(msgspec.Struct, gc=False, frozen=True):
     """What a replay asks of a line before it can decode it; None where absent."""
 

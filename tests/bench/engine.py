@@ -35,8 +35,9 @@ from stream.simulator import Bank
 from tests.bench import engine_shown, sixty
 from tests.bench.fits import line_through
 from tests.bench.jobj.log import HOME
-from tests.bench.jobj.results import core, machine
+from tests.bench.jobj.results import machine
 from tests.bench.sampling import Samples, hottest, sampling, shares
+from tests.rig.core import core
 
 ROUNDS = 3
 LISTENING = (15, 30, 60)

@@ -35,7 +35,7 @@ from stream.simulator import Bank
 from tests.bench import rules
 from tests.bench.fits import line_through
 from tests.bench.jobj.log import HOME
-from tests.bench.jobj.results import core
+from tests.rig.core import core
 
 PEOPLE, DAYS, SEED = 400, 60, 1
 """Whom the log is about that all of this is measured with."""

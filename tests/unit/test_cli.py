@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zstandard
@@ -324,7 +325,8 @@ def test_tail_speaks_in_sentences() -> None:
     refused = {"message": message, "trigger_type": "tier.upgraded", "reasons": ["COOLDOWN", "EXPIRED"]}
     errors = {"code": "NOT_JSON", "path": "$", "text": "expected JSON", "topic": "in.txn", "partition": "3", "offset": "7"}
     suppressed = to_line(b"C1", headers, json.dumps(refused).encode())
-    dead = to_line(None, [(f"__kairos.errors.{name}", text.encode()) for name, text in errors.items()], b"{")
+    null: Any = ("trace", None)
+    dead = to_line(None, [null, *((f"__kairos.errors.{name}", text.encode()) for name, text in errors.items())], b"{")
 
     assert tail.sentence(fired) == "2026-01-05T01:30:00.000Z  tier.upgraded  C1  因为"
     assert "tier.upgraded suppressed (COOLDOWN, EXPIRED)" in tail.sentence(suppressed)

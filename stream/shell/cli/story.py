@@ -22,7 +22,7 @@ from stream.shell.logfile import Numbered, lines
 from stream.shell.replay import plain
 from stream.wire.decode import origin_text
 from stream.wire.instants import Instants
-from stream.wire.lines import from_line
+from stream.wire.lines import from_line, texts
 from stream.wire.registry import MAJOR
 
 T = TypeVar("T")
@@ -154,7 +154,7 @@ def deeds(paths: Iterable[str], subject: str, before: str, most: int) -> list[De
 
 
 def _deed(line: Numbered) -> Deed | None:
-    named = {name: value.decode(errors="replace") for name, value in from_line(line.line).headers}
+    named = texts(line.line)
     at, kind = named.get("ce_time"), named.get("ce_type")
     if at is None or kind is None:
         return None

@@ -9,7 +9,7 @@ import orjson
 import typer
 
 from stream.shell.cli.options import settings_of
-from stream.wire.lines import from_line
+from stream.wire.lines import from_line, texts
 from stream.wire.outputs import FAMILIES, topic_of
 from stream.wire.registry import MAJOR
 
@@ -61,7 +61,7 @@ def topics_of(family: str | None) -> list[str]:
 def sentence(line: bytes) -> str:
     """An output as a person reads it: when, what, who, why."""
     read = from_line(line)
-    named = {name.removeprefix("ce_"): value.decode(errors="replace") for name, value in read.headers}
+    named = {name.removeprefix("ce_"): text for name, text in texts(line).items()}
     code = named.get("__kairos.errors.code")
     if code is not None:
         place = "/".join(named.get(f"__kairos.errors.{part}", "") for part in ("topic", "partition", "offset"))

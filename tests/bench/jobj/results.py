@@ -10,7 +10,6 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from stream.engine import step
 from tests.bench.jobj.latency import Delays
 from tests.bench.jobj.rounds import Figure
 
@@ -103,11 +102,6 @@ class Results:
             slow=delays[0] if delays else None,
             half=delays[-1] if len(delays) > 1 else None,
         )
-
-
-def core() -> str:
-    """What the engine of this process is: ``sources``, or ``compiled`` (`make compiled`)."""
-    return "sources" if str(step.__file__).endswith(".py") else "compiled"
 
 
 def machine() -> str:
