@@ -113,14 +113,15 @@ def test_a_header_whose_name_is_no_text_stops_nobody(configured: Build, fleets: 
     fleet = fleets(settings)
     fleet.start("a")
     producer = KafkaProducer(bootstrap_servers=settings.brokers)
-    for name in ("trace", Name(b"caf\xe9"), "trace"):
+    # so many before it that Python has specialised the code which reads them
+    for name in (*["trace"] * 100, Name(b"caf\xe9"), "trace"):
         headers = [("ce_specversion", b"1.0"), ("ce_subject", b"C1"), (name, b"x")]
         producer.send(settings.topic("in.txn"), b"{}", b"C1", headers, 0)
     producer.close()
-    eventually(lambda: trial.rows(settings), {b"C1": 3}, fleet)
+    eventually(lambda: trial.rows(settings), {b"C1": 102}, fleet)
 
-    assert names_of(settings) == ["trace", "caf\\xe9", "trace"]
-    with pytest.raises(ConfigError, match=r"in.txn/0@1: expected headers whose names are UTF-8"):
+    assert names_of(settings) == [*["trace"] * 100, "caf\\xe9", "trace"]
+    with pytest.raises(ConfigError, match=r"in.txn/0@100: expected headers whose names are UTF-8"):
         record(settings, "in.txn", BytesIO())
     assert fleet.terminate() == {"a": 0}, fleet.logs()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from operator import methodcaller
 from typing import BinaryIO, NamedTuple, cast
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -38,6 +39,10 @@ PASSING = (
 
 Named = list[tuple[str, bytes]]
 """Headers: names and contents; no content is None there, as it is in `Headers`."""
+
+_headers = methodcaller("headers")
+"""A message's headers. Where a name is no UTF-8 the client returns with an exception set, which surfaces anywhere later
+when Python has specialised the plain call; a call made by C is always checked."""
 
 
 class Range(NamedTuple):
@@ -201,7 +206,7 @@ def moved(headers: Named, extra: dict[str, str]) -> Named:
 def headers_of(message: Message) -> Named:
     """The headers; a list even where there are none. Raises ConfigError where the client cannot make text of a name."""
     try:
-        return cast(Named, message.headers() or [])
+        return cast(Named, _headers(message) or [])
     except (UnicodeDecodeError, SystemError) as error:
         where = f"{message.topic()}/{message.partition()}@{message.offset()}"
         raise ConfigError(f"{where}: {UNREADABLE}") from error
