@@ -56,6 +56,13 @@ _TEXTS = {
     "tz": "Asia/Shanghai",
     "value": "48000",
 }
+_SUBJECTS = {
+    "calendar.day.closed": "CN",
+    "clock.ticked": "core-banking",
+    "model.promoted": "churn",
+    "ruleset.published": "retail_bank",
+}
+"""Of events that are about no customer."""
 _FIRST = {"scope": "ALL", "channel": "ONLINE", "result": "pass"}
 _BAD_LONG = "9" * 16
 
@@ -120,7 +127,7 @@ def described(struct: Any) -> inspect.StructType:
 def event(entry: Entry, data: Any, **changed: Any) -> dict[str, Any]:
     """A structured event around some data."""
     about = {"specversion": "1.0", "id": "E1", "source": "core-banking", "type": entry.name + MAJOR}
-    about |= {"subject": "C0000001", "time": "2026-01-05T09:30:00.000+08:00"}
+    about |= {"subject": _SUBJECTS.get(entry.name, "C0000001"), "time": "2026-01-05T09:30:00.000+08:00"}
     return {**about, **changed, "data": data}
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import inspect
 
-from stream.wire.inputs import account, app, contact, party, txn
+from stream.wire.inputs import account, app, contact, control, party, txn
 from stream.wire.inputs.common import Money, Paid, Payload
 
 MAJOR = ".v1"
@@ -56,6 +56,8 @@ _TYPES: dict[str, dict[str, type[Payload]]] = {
         "account.balance.closed": txn.BalanceClosed,
         "account.fee.charged": txn.FeeCharged,
         "payroll.batch.credited": txn.BatchCredited,
+        "clock.ticked": control.Ticked,
+        "calendar.day.closed": control.DayClosed,
     },
     "in.account": {
         "account.opened": account.Opened,
@@ -114,6 +116,8 @@ _TYPES: dict[str, dict[str, type[Payload]]] = {
         "list.member.completed": contact.Member,
         "budget.allocated": contact.Budget,
         "budget.spent": contact.Budget,
+        "ruleset.published": control.Approved,
+        "model.promoted": control.Approved,
     },
 }
 _UNSUPPORTED = frozenset({"party.merged", "party.split", "party.erased"})
