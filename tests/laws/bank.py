@@ -55,7 +55,7 @@ class Book:
         return said(*self.run)
 
 
-BOOKS = {"retail_bank": Book(load(), 80, 100), "rich": Book(rich_pack(), 50, 60)}
+BOOKS = {"retail_bank": Book(load(), 80, 100), "rich": Book(rich_pack(), 60, 60)}
 """The default pack, and one of all mechanisms with every kind of feature."""
 RETAIL, RICH = BOOKS.values()
 
