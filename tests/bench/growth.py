@@ -1,7 +1,8 @@
 """How the cost of an event grows: with customers, and with the rules of a pack. The engine alone, no broker.
 
-CPU time of decoding and deciding in chunks, as a worker does it; the smallest of some tries, since others only add to it. The
-customers are copies of simulated ones, so that a million rows do not need a million histories.
+CPU time of decoding and deciding in chunks, as a worker does it; the smallest of some tries, since others only add to it. What
+is compared takes turns, for the machine is not as fast in one minute as in the next, and before each try everybody is as in the
+first. The customers are copies of simulated ones, so that a million rows do not need a million histories.
 
     python -m tests.bench.growth --customers 10000,100000,1000000 --rules 10,100,500,2000
 """
@@ -9,12 +10,11 @@ customers are copies of simulated ones, so that a million rows do not need a mil
 from __future__ import annotations
 
 import argparse
-import gc
 import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from itertools import cycle
+from itertools import groupby
 from math import log
 from pathlib import Path
 from random import Random
@@ -24,14 +24,16 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from stream.domain.events import Record
-from stream.engine.engine import SOURCE, Engine
+from stream.domain.days import DAY
+from stream.domain.events import Record, Tick
+from stream.engine.engine import SOURCE, Engine, tick_header
 from stream.engine.partition import LEDGER, Partition
 from stream.packs import loader
 from stream.packs.spec import Pack
 from stream.shell.cli import collect_rarely
 from stream.shell.logfile import Numbered, recorded
 from stream.simulator import Bank
+from stream.wire.registry import SOURCES
 from tests.bench import rules
 from tests.bench.fits import line_through
 from tests.bench.jobj.log import HOME
@@ -96,18 +98,71 @@ def journaled(lines: list[tuple[bytes, int]], first: int, rename: Callable[[str]
 
 
 def fed(partition: Partition, records: list[Record]) -> float:
-    """CPU seconds of deciding them."""
+    """Microseconds of CPU an event, deciding them."""
     began = time.process_time()
     for start in range(0, len(records), CHUNK):
-        partition.accept(partition.decide(records[start : start + CHUNK]))
-    return time.process_time() - began
+        chunk = records[start : start + CHUNK]
+        decision = partition.decide(chunk)
+        assert decision.consumed == len(chunk), "a tick woke more than one decision has room for"
+        partition.accept(decision)
+    return (time.process_time() - began) / len(records) * 1e6
 
 
-def lived(engine: Engine, story: Story) -> Partition:
-    """The simulated customers, with their past."""
-    partition = Partition(engine, 0)
-    fed(partition, list(journaled(story.before, 0)))
-    return partition
+Rows = list[tuple[bytes, bytes]]
+
+
+def lived(engine: Engine, story: Story) -> Rows:
+    """The rows of the simulated customers, with their past, which is proven day by day."""
+    partition, records = Partition(engine, 0), list[Record]()
+    for _, day in groupby(story.before, key=lambda each: each[1] // DAY):
+        lines = list(day)
+        records += journaled(lines, len(records))
+        tick = Tick(dict.fromkeys(SOURCES, lines[-1][1]), frozenset())
+        records.append(Record(len(records), None, b"", [tick_header(tick)]))
+    fed(partition, records)
+    return [row for row in partition.dump() if row[0] != LEDGER]
+
+
+class Crowd:
+    """So many customers, each with the past of one of those that lived, and what they do next."""
+
+    def __init__(self, engine: Engine, rows: Rows, story: Story, number: int) -> None:
+        self.number, self.best = number, float("inf")
+        self._rows, self._story, self._dice, self._offset = rows, story, Random(SEED), 0
+        self._place_of = {key.decode(): place for place, (key, _) in enumerate(rows)}
+        self._partition = Partition(engine, 0)
+        for place in range(number):
+            self._begin(place)
+
+    def _begin(self, place: int) -> None:
+        # bytes of its own, as a restore would have them
+        self._partition.restore(b"N%08d" % place, bytes(bytearray(self._rows[place % len(self._rows)][1])))
+
+    def _anybody(self, subject: str) -> str:
+        """Each event meets a random one of those who have this customer's past; those without one are as they are."""
+        place = self._place_of.get(subject)
+        if place is None:
+            return subject
+        return f"N{place + self._dice.randrange(max(self.number // len(self._rows), 1)) * len(self._rows):08d}"
+
+    def turn(self) -> None:
+        """One try, over all the events; then everybody is again as before."""
+        records = list(journaled(self._story.after, self._offset, self._anybody))
+        self._offset += len(records)
+        self.best = min(self.best, fed(self._partition, records))
+        for key in {record.key for record in records}:
+            if key is not None and key.startswith(b"N"):
+                self._begin(int(key[1:]))
+            elif key is not None:
+                self._partition.restore(key, None)
+
+
+def taking_turns(crowds: list[Crowd], tries: int) -> list[Point]:
+    """The smallest of so many tries each."""
+    for _ in range(tries):
+        for crowd in crowds:
+            crowd.turn()
+    return [Point(crowd.number, crowd.best) for crowd in crowds]
 
 
 # --- customers
@@ -116,42 +171,20 @@ def lived(engine: Engine, story: Story) -> Partition:
 def customers(pack: Pack, story: Story, numbers: list[int], tries: int) -> tuple[Curve, dict[str, Any]]:
     """Cost by number of customers; and what a customer takes."""
     engine = Engine(pack, "live")
-    rows = [row for row in lived(engine, story).dump() if row[0] != LEDGER]
+    rows = lived(engine, story)
     sizes = sorted(len(raw) for _, raw in rows)
-    taken = {"row_p50": sizes[len(sizes) // 2], "row_p99": sizes[int(len(sizes) * 0.99)], "rss": {}, "left_out": []}
-    points = []
+    taken: dict[str, Any] = {"row_p50": sizes[len(sizes) // 2], "row_p99": sizes[int(len(sizes) * 0.99)]}
+    taken |= {"rss": {}, "left_out": []}
+    crowds = []
     for number in numbers:
         if number * NEED > free():
             taken["left_out"].append(number)
             continue
-        us, resident = crowd(engine, rows, story, number, tries)
-        points.append(Point(number, us))
-        taken["rss"][number] = resident / number
-        gc.collect()
+        before = resident()
+        crowds.append(Crowd(engine, rows, story, number))
+        taken["rss"][number] = (resident() - before) / number
+    points = taking_turns(crowds, tries)
     return Curve("customers", f"events of a pack of {len(pack.spec.rules)} rules, by customers", points), taken
-
-
-def crowd(engine: Engine, rows: list[tuple[bytes, bytes]], story: Story, number: int, tries: int) -> tuple[float, int]:
-    """Microseconds an event among so many customers, and the resident bytes they brought."""
-    before = resident()
-    partition = Partition(engine, 0)
-    for place, (_, raw) in zip(range(number), cycle(rows), strict=False):
-        # bytes of its own, as a restore would have them
-        partition.restore(b"N%08d" % place, bytes(bytearray(raw)))
-    grown = resident() - before
-    place_of = {key.decode(): place for place, (key, _) in enumerate(rows)}
-    dice, best, offset = Random(SEED), float("inf"), 0
-
-    def anybody(subject: str) -> str:
-        """Each event meets a random one of those who have this customer's past."""
-        place = place_of.get(subject)
-        return subject if place is None else f"N{place + dice.randrange(number // len(rows)) * len(rows):08d}"
-
-    for _ in range(tries):
-        records = list(journaled(story.after, offset, anybody))
-        offset += len(records)
-        best = min(best, fed(partition, records) / len(records) * 1e6)
-    return best, grown
 
 
 def resident() -> int:
@@ -168,29 +201,12 @@ def free() -> int:
 # --- rules
 
 
-def by_rules(story: Story, numbers: list[int], kind: str, tries: int, most: float) -> Curve:
-    """Cost by number of rules of one kind beside those of the default pack; a try takes ``most`` seconds at most."""
-    points = []
-    for number in numbers:
-        engine = Engine(rules.pack(number, kind), "live")
-        best, events = float("inf"), story.after
-        for _ in range(tries):
-            partition = lived(engine, shortened(story, len(events)))
-            records = list(journaled(events, len(story.before)))
-            seconds = fed(partition, records)
-            best = min(best, seconds / len(records) * 1e6)
-            events = events[: max(int(len(events) * min(1.0, most / max(seconds, 1e-9))), 200)]
-        points.append(Point(number, best))
-    return Curve(kind, rules.SAYS[kind], points)
-
-
-def shortened(story: Story, events: int) -> Story:
-    """The same story with a shorter past where its future is cut short."""
-    if events == len(story.after):
-        return story
-    short = object.__new__(Story)
-    short.before, short.after = story.before[-events:], story.after
-    return short
+def by_rules(story: Story, numbers: list[int], kind: str, tries: int) -> Curve:
+    """Cost by number of rules of one kind beside those of the default pack."""
+    engines = [Engine(rules.pack(number, kind), "live") for number in numbers]
+    people = [(engine, lived(engine, story)) for engine in engines]
+    points = taking_turns([Crowd(engine, rows, story, len(rows)) for engine, rows in people], tries)
+    return Curve(kind, rules.SAYS[kind], [Point(number, point.us) for number, point in zip(numbers, points, strict=True)])
 
 
 # --- all of it
@@ -204,7 +220,7 @@ def measured(options: argparse.Namespace) -> dict[str, Any]:
     counts = [int(each) for each in options.rules.split(",") if each]
     curves = [crowded] if numbers else []
     if counts:
-        curves += [by_rules(story, counts, kind, options.tries, options.most) for kind in rules.SAYS]
+        curves += [by_rules(story, counts, kind, options.tries) for kind in rules.SAYS]
     found = [{**each._asdict(), "slope": each.slope, "points": [point._asdict() for point in each.points]} for each in curves]
     return {"curves": found, "customer": taken, "events": len(story.after), "core": core()}
 
@@ -236,8 +252,7 @@ def main() -> None:
     parser.add_argument("--rules", default="10,100,500,2000")
     parser.add_argument("--people", type=int, default=PEOPLE)
     parser.add_argument("--days", type=int, default=DAYS)
-    parser.add_argument("--tries", type=int, default=3)
-    parser.add_argument("--most", type=float, default=10.0, help="seconds of one try, about")
+    parser.add_argument("--tries", type=int, default=15)
     parser.add_argument("--results", type=Path, default=HOME / "growth.json")
     options = parser.parse_args()
     options.results.parent.mkdir(exist_ok=True)
