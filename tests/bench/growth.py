@@ -42,7 +42,7 @@ from tests.rig.core import core
 PEOPLE, DAYS, SEED = 400, 60, 1
 """Whom the log is about that all of this is measured with."""
 CHUNK = 4000
-NEED = 2500
+NEED = 1500
 """Bytes a customer must find free in memory before so many are tried."""
 PARTS = 0.5
 """Share of the log that the customers have behind them; the rest is what is measured."""
