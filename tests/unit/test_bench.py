@@ -16,11 +16,12 @@ from stream.engine.partition import LEDGER, Partition
 from stream.packs import loader
 from stream.packs.faults import SOFT
 from tests.bench import growth, rules
-from tests.bench.jobj import log, logic, page, watch
+from tests.bench.jobj import aims, log, logic, page, watch
 from tests.bench.jobj.contenders import ALL
 from tests.bench.jobj.contenders.kairos import PACK, Kairos, engine, figures
 from tests.bench.jobj.latency import Delays
 from tests.bench.jobj.log import Log
+from tests.bench.jobj.restore import Restored
 from tests.bench.jobj.results import Results
 from tests.bench.jobj.rounds import Figure
 
@@ -163,6 +164,27 @@ def test_the_page_holds_aims_against_what_was_measured(tmp_path: Path, rate: flo
 
     assert f"| rate of kairos to streams-eos | >= 2 | {rate / 1000:.2f} {said}" in text
     assert "faust" not in text.partition("## Aims")[2]
+
+
+@pytest.mark.parametrize(("much", "said"), [(1.0, "| yes |"), (2.0, "| **no** |")])
+def test_aims_of_the_engine_are_held_against_its_figures(much: float, said: str) -> None:
+    """Replay, growth, memory and restore, each just reached and, doubled, missed."""
+    engine = [
+        {"core": "compiled", "packs": [{"name": "retail_bank", "ratio": 8.0 * much}, {"name": "15 that listen", "ratio": 1}]}
+    ]
+    points = [{"of": 10_000, "us": 10.0}, {"of": 1_000_000, "us": 11.0 * much}]
+    curves = [
+        {"name": "customers", "what": "by customers", "slope": 0.0, "points": points},
+        {"name": "same", "what": "same", "slope": 0.9 * much, "points": []},
+    ]
+    grown = {"curves": curves, "customer": {"rss": {"100": 9000.0, "1000000": 1500.0 * much}}}
+    restored = [
+        Restored(each, 1_000_000, 1, 1.0, 1.0, 30.0 * much, 1.0, 1.0, 1, 1.0, 1, 1) for each in ("kairos", "streams-eos")
+    ]
+
+    text = aims.section(aim._asdict() for aim in aims.alone(engine, grown, restored))
+
+    assert text.count(said) == len(text.strip().splitlines()) - 4 == 5
 
 
 @pytest.mark.parametrize("kind", list(rules.SAYS))

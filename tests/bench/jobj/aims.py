@@ -1,4 +1,5 @@
-"""What job J was to reach, held against what was measured in the same run: ratios to peers, and delays.
+"""What was to be reached, held against what was measured: job J's ratios to peers of the same run, and its delays; replay,
+growth, memory and restore.
 
 Rule: an aim whose figures are missing is not told; a missed one is told like a reached one.
 """
@@ -8,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from tests.bench.jobj.restore import Restored
 from tests.bench.jobj.results import Summary
 from tests.bench.jobj.sections import markdown
 
@@ -22,6 +24,14 @@ CPU = ("kairos", "streams-eos", 1 / 3)
 """At most this share of a peer's CPU an event."""
 SLOW, MORE, HALF = (15.0, 40.0), 15.0, 250.0
 """Milliseconds: p50 and p99 at 1,000 a second; what ingest may add to both; p99 at half of the own rate."""
+REPLAY = {"retail_bank": 8.0, "60 that listen": 20.0}
+"""Times `orjson.loads` of the same line, by pack."""
+GROWN = (("customers", 10_000, 1_000_000, 0.15), ("other", 10, 500, 0.10))
+"""By curve, from so many to so many, what may be added to the cost of an event."""
+LESS = ("own", "same")
+"""Curves that are to grow less than in proportion."""
+MEMORY, RESTORED, LONGEST = 1500.0, 1_000_000, 30.0
+"""Bytes of memory a customer among the most; customers that are restored in so many seconds."""
 SECTION = """
 ## Aims
 
@@ -42,6 +52,16 @@ def held(summaries: Iterable[Summary]) -> list[Aim]:
     """Those for which there are figures."""
     known = {each.contender: each for each in summaries}
     return [*_rates(known), *_delays(known)]
+
+
+def alone(engine: Iterable[dict[str, Any]], grown: dict[str, Any] | None, restored: Iterable[Restored]) -> list[Aim]:
+    """Those of the engine without Kafka, and of a restore, for which there are figures."""
+    found = [*_replays(engine), *(_growth(grown) if grown else ())]
+    for each in restored:
+        if each.contender == "kairos" and each.customers == RESTORED:
+            what = f"restore of {each.customers:,} rows, alone"
+            found.append(Aim(what, f"<= {LONGEST:g} s", f"{each.reading:.1f} s", each.reading <= LONGEST))
+    return found
 
 
 def section(found: Iterable[dict[str, Any]]) -> str:
@@ -82,3 +102,31 @@ def _delays(known: dict[str, Summary]) -> list[Aim]:
 def _pair(what: str, most50: float, most99: float, p50: float, p99: float) -> Aim:
     reached = p50 <= most50 and p99 <= most99
     return Aim(f"{what}, p50 / p99", f"<= {most50:g} / {most99:g} ms", f"{p50:,.1f} / {p99:,.1f} ms", reached)
+
+
+def _replays(engine: Iterable[dict[str, Any]]) -> list[Aim]:
+    measured = [(f"replay of {pack['name']}, {one['core']}", pack) for one in engine for pack in one["packs"]]
+    return [
+        Aim(what, f"<= {most:g} x orjson.loads", f"{pack['ratio']:.0f}", pack["ratio"] <= most)
+        for what, pack in measured
+        if (most := REPLAY.get(pack["name"])) is not None
+    ]
+
+
+def _growth(grown: dict[str, Any]) -> list[Aim]:
+    found = []
+    curves = {curve["name"]: (curve["what"], {each["of"]: each["us"] for each in curve["points"]}) for curve in grown["curves"]}
+    for name, first, last, most in GROWN:
+        what, us = curves.get(name, ("", {}))
+        if first in us and last in us:
+            more = us[last] / us[first] - 1
+            found.append(Aim(f"{what}, {first:,} to {last:,}", f"<= {most:+.0%}", f"{more:+.1%}", more <= most))
+    for name in LESS:
+        if name in curves:
+            slope = next(curve["slope"] for curve in grown["curves"] if curve["name"] == name)
+            found.append(Aim(f"{curves[name][0]}, exponent of the growth", "< 1", f"{slope:.2f}", slope < 1))
+    if grown["customer"]["rss"]:
+        most_of, each = max((int(number), each) for number, each in grown["customer"]["rss"].items())
+        what = f"memory of a customer among {most_of:,}"
+        found.append(Aim(what, f"<= {MEMORY:,.0f} bytes", f"{each:,.0f}", each <= MEMORY))
+    return found

@@ -70,8 +70,9 @@ def figures(
         "growth": grown,
         "engine": list(engine),
     }
-    found["aims"] = [aim._asdict() for aim in aims.held(results.summaries())]
-    return found | {"restored": [each._asdict() for each in restored]}
+    known = list(restored)
+    held = [*aims.held(results.summaries()), *aims.alone(found["engine"], grown, known)]
+    return found | {"aims": [aim._asdict() for aim in held], "restored": [each._asdict() for each in known]}
 
 
 def page(found: dict[str, Any], results: Results, customers: int) -> str:
