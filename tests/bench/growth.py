@@ -127,7 +127,7 @@ class Crowd:
     """So many customers, each with the past of one of those that lived, and what they do next."""
 
     def __init__(self, engine: Engine, rows: Rows, story: Story, number: int) -> None:
-        self.number, self.best = number, float("inf")
+        self._number, self.best = number, float("inf")
         self._rows, self._story, self._dice, self._offset = rows, story, Random(SEED), 0
         self._place_of = {key.decode(): place for place, (key, _) in enumerate(rows)}
         self._partition = Partition(engine, 0)
@@ -143,7 +143,7 @@ class Crowd:
         place = self._place_of.get(subject)
         if place is None:
             return subject
-        return f"N{place + self._dice.randrange(max(self.number // len(self._rows), 1)) * len(self._rows):08d}"
+        return f"N{place + self._dice.randrange(max(self._number // len(self._rows), 1)) * len(self._rows):08d}"
 
     def turn(self) -> None:
         """One try, over all the events; then everybody is again as before."""
@@ -157,12 +157,12 @@ class Crowd:
                 self._partition.restore(key, None)
 
 
-def taking_turns(crowds: list[Crowd], tries: int) -> list[Point]:
-    """The smallest of so many tries each."""
+def taking_turns(crowds: dict[int, Crowd], tries: int) -> list[Point]:
+    """The smallest of so many tries each, by the number that is compared."""
     for _ in range(tries):
-        for crowd in crowds:
+        for crowd in crowds.values():
             crowd.turn()
-    return [Point(crowd.number, crowd.best) for crowd in crowds]
+    return [Point(number, crowd.best) for number, crowd in crowds.items()]
 
 
 # --- customers
@@ -175,13 +175,13 @@ def customers(pack: Pack, story: Story, numbers: list[int], tries: int) -> tuple
     sizes = sorted(len(raw) for _, raw in rows)
     taken: dict[str, Any] = {"row_p50": sizes[len(sizes) // 2], "row_p99": sizes[int(len(sizes) * 0.99)]}
     taken |= {"rss": {}, "left_out": []}
-    crowds = []
+    crowds = {}
     for number in numbers:
         if number * NEED > free():
             taken["left_out"].append(number)
             continue
         before = resident()
-        crowds.append(Crowd(engine, rows, story, number))
+        crowds[number] = Crowd(engine, rows, story, number)
         taken["rss"][number] = (resident() - before) / number
     points = taking_turns(crowds, tries)
     return Curve("customers", f"events of a pack of {len(pack.spec.rules)} rules, by customers", points), taken
@@ -203,10 +203,12 @@ def free() -> int:
 
 def by_rules(story: Story, numbers: list[int], kind: str, tries: int) -> Curve:
     """Cost by number of rules of one kind beside those of the default pack."""
-    engines = [Engine(rules.pack(number, kind), "live") for number in numbers]
-    people = [(engine, lived(engine, story)) for engine in engines]
-    points = taking_turns([Crowd(engine, rows, story, len(rows)) for engine, rows in people], tries)
-    return Curve(kind, rules.SAYS[kind], [Point(number, point.us) for number, point in zip(numbers, points, strict=True)])
+    crowds = {}
+    for number in numbers:
+        engine = Engine(rules.pack(number, kind), "live")
+        rows = lived(engine, story)
+        crowds[number] = Crowd(engine, rows, story, len(rows))
+    return Curve(kind, rules.SAYS[kind], taking_turns(crowds, tries))
 
 
 # --- all of it
