@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
 from stream.engine import step
+from stream.shell.cli import collect_rarely
 from tests.rig.core import core
 
 collect_ignore = ["bench"]
@@ -49,6 +50,11 @@ class Groups(LoadScopeScheduling):
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:
     """Asked by pytest-xdist once, where the workers are started."""
     return Groups(config, log)
+
+
+def pytest_collection_finish() -> None:
+    """Replays of 200,000 events are part of the tests: here, too, as the command does it."""
+    collect_rarely()
 
 
 def pytest_report_header() -> str:

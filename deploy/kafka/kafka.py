@@ -34,6 +34,8 @@ PATIENCE = 90.0
 """Seconds a start may take: three are usual, a busy machine takes longer."""
 JVM = ("-Xms256m", "-Xmx1g", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true")
 """A serial collector: on two cores, parallel collector threads only take turns with the tests."""
+BRIEF = "-XX:TieredStopAtLevel=1"
+"""The compiler's first stage only: a broker that lives for minutes spends a third of its time in the second."""
 
 
 def java(*arguments: str, level: str = "warn") -> list[str]:
@@ -123,11 +125,11 @@ def wait_ready(port: int, where: Path, broker: subprocess.Popen[bytes]) -> None:
         time.sleep(0.1)
 
 
-def launch(where: Path) -> subprocess.Popen[bytes]:
+def launch(where: Path, brief: bool) -> subprocess.Popen[bytes]:
     """The broker's process, in a session of its own, so that an interrupt meant for others does not reach it."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("KAFKA_", "JAVA_TOOL_OPTIONS"))}
     with (where / "broker.log").open("ab") as log:
-        command = java("kafka.Kafka", str(where / "server.properties"))
+        command = java(*[BRIEF] * brief, "kafka.Kafka", str(where / "server.properties"))
         broker = subprocess.Popen(
             command,
             stdout=log,
@@ -141,7 +143,7 @@ def launch(where: Path) -> subprocess.Popen[bytes]:
     return broker
 
 
-def start(where: Path, port: int, more: More) -> subprocess.Popen[bytes] | None:
+def start(where: Path, port: int, more: More, brief: bool) -> subprocess.Popen[bytes] | None:
     """Have a broker that answers; None when one of this directory already runs."""
     fetch()
     with locked(where / "lock"):
@@ -150,7 +152,7 @@ def start(where: Path, port: int, more: More) -> subprocess.Popen[bytes] | None:
         if port and answers(port):
             raise KafkaError(f"port {port} is taken by another broker: choose one with --port")
         port = prepare(where, port, more)
-        broker = launch(where)
+        broker = launch(where, brief)
         try:
             wait_ready(port, where, broker)
         except BaseException:
@@ -177,12 +179,12 @@ def stop(where: Path) -> bool:
     return True
 
 
-def run(where: Path, port: int, more: More, parent: int, remove: bool) -> None:
+def run(where: Path, port: int, more: More, brief: bool, parent: int, remove: bool) -> None:
     """Hold a broker in the foreground until it ends, a signal comes, or the process ``parent`` is gone."""
     leave: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda got, _frame: leave.append(got))
-    broker = start(where, port, more)
+    broker = start(where, port, more, brief)
     if broker is None:
         raise KafkaError(f"a broker of {where} already runs")
     print(bootstrap(where), flush=True)
@@ -218,6 +220,7 @@ def arguments() -> argparse.Namespace:
     more = parser.add_mutually_exclusive_group()
     more.add_argument("--secure", action="store_true", help="one more listener, SASL_SSL: see secure_bootstrap, ca.pem")
     more.add_argument("--proxied", type=int, default=0, help="one more listener, advertised at this port: see proxied")
+    parser.add_argument("--brief", action="store_true", help="start, run: at its best at once, not after minutes")
     parser.add_argument("--parent", type=int, default=0, help="run: end when the process with this id is gone")
     parser.add_argument("--remove", action="store_true", help="run, stop: delete the directory afterwards")
     return parser.parse_args()
@@ -231,10 +234,10 @@ def act(asked: argparse.Namespace, where: Path) -> None:
         fetch()
     more = More(asked.secure, asked.proxied)
     if asked.action == "start":
-        start(where, asked.port, more)
+        start(where, asked.port, more, asked.brief)
         print(bootstrap(where))
     if asked.action == "run":
-        run(where, asked.port, more, asked.parent, asked.remove)
+        run(where, asked.port, more, asked.brief, asked.parent, asked.remove)
     if asked.action == "stop":
         print("stopped" if stop(where) else "not running")
         if asked.remove:

@@ -31,6 +31,7 @@ from stream.engine.engine import Engine
 from stream.engine.partition import LEDGER, Partition
 from stream.packs import loader
 from stream.shell import logs
+from stream.shell.cli import collect_rarely
 from stream.shell.kafka import record
 from stream.shell.kafka.app import run
 from stream.shell.kafka.clients import librdkafka
@@ -226,6 +227,7 @@ def said(settings: Settings) -> list[Output]:
 
 def main() -> int:
     """A worker of the real engine that says when a transaction is open, and holds it open when asked to."""
+    collect_rarely()
     logs.configure()
     settings = load()
     engine = Engine(loader.load(settings.pack), "live", settings.max_event_bytes)

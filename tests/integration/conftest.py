@@ -66,7 +66,7 @@ def ask(action: str, where: Path) -> subprocess.CompletedProcess[str]:
 
 def hold(where: Path, owner: int) -> subprocess.Popen[str]:
     """A process that holds a broker on free ports until the owner is gone; returns when the broker answers."""
-    command = [sys.executable, str(PROGRAM), "run", "--dir", str(where), "--port", "0", "--secure", "--remove"]
+    command = [sys.executable, str(PROGRAM), "run", "--dir", str(where), "--port", "0", "--secure", "--brief", "--remove"]
     with (where.parent / "broker.err").open("w") as errors:
         holder = subprocess.Popen(
             [*command, "--parent", str(owner)],

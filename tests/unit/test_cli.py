@@ -17,7 +17,8 @@ from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from stream.domain.errors import DeliveryError
-from stream.shell.cli import app, kafka, options, tail
+from stream.shell.cli import kafka, options, tail
+from stream.shell.cli.app import app
 from stream.shell.cli.meter import Plain
 from stream.wire.lines import to_line
 from stream.wire.outputs import FAMILIES

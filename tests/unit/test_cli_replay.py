@@ -18,7 +18,7 @@ from stream.engine.engine import Engine
 from stream.engine.partition import LEDGER
 from stream.packs import loader
 from stream.shell import reports
-from stream.shell.cli import app
+from stream.shell.cli.app import app
 from stream.shell.cli.story import causes, deeds
 from stream.shell.kafka.snapshot import Cut, write
 from stream.shell.logfile import merged

@@ -1,13 +1,9 @@
-"""The command `kairos`. `app` is the list of commands; each module holds one of them, or two that belong together.
+"""The command `kairos`. `app.app` is the list of commands; each other module holds one of them, or two that belong together.
 
 Rule: no decision is taken here; what a command does can be called from Python without it.
 """
 
 import gc
-
-from stream.shell.cli.app import app
-
-__all__ = ["app", "main"]
 
 
 def collect_rarely() -> None:
@@ -18,5 +14,10 @@ def collect_rarely() -> None:
 
 def main() -> None:
     """The entry point."""
+    # a fifth of the start would be garbage sought in vain while modules are read
+    gc.disable()
+    from stream.shell.cli.app import app
+
+    gc.enable()
     collect_rarely()
     app(prog_name="kairos")
