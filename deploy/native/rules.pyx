@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """Mechanisms in C, as far as they keep silent: `stream.mechanisms` over the states of one row.
 
-Rule: the Python is the reference. A rule that has something to say marks the scratch as odd, for what is said, and what
-becomes of it, is the Python's alone.
+Rule: the Python is the reference. A rule that has something to say marks the scratch as odd, and its state may be anything
+then: what is said, and what becomes of it, is the Python's alone.
 """
 
 from libc.stdlib cimport calloc, free

@@ -1,9 +1,10 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""One visit to a customer's row, in C: what its events and deadlines change in it, as long as nobody has anything to say.
+"""One visit to a customer's row, in C: what its events and deadlines change in it.
 
-Rule: knows the ordinary event and deadline only. Where a rule signals, or anything is out of the ordinary in any way, the
-row is left as it was before that, and that is the Python's (`Partition`, `Customer`, `step`, `timeline`). What this answers is
-what they would have: the same bytes, alarms and counts.
+Rule: knows the ordinary event and deadline only. Where a rule has something to say, it is asked in Python, over its own state
+as it was (`step.hear`, `step.wake`). Where anything is out of the ordinary in any other way, the row is left as it was before
+that, and that is the Python's (`Partition`, `Customer`, `step`, `timeline`). What this answers is what they would have: the
+same bytes, alarms, counts and outputs.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -15,7 +16,7 @@ from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcmp, memcpy, memmove, memset
 
 from stream.civil cimport floored
-from stream.folds cimport Happened
+from stream.folds cimport Happened, Kept
 from stream.packed cimport (
     In, LONGEST, NOBODY, Out, Span, Vec, array, big, binary, drop, fields, i64, insert, integer, item, mapping, octets,
     order, piece, push, put_array, put_binary, put_integer, put_mapping, put_raw, put_text, same, text, vec, whole, within,
@@ -26,15 +27,16 @@ import sys
 
 import msgspec
 
+from stream.domain import facts
 from stream.domain.days import DAY, NEVER
 from stream.domain.events import Event, Order
 from stream.domain.reasons import Outcome
-from stream.engine import binding
+from stream.engine import binding, step
 from stream.engine.audience import MOST
-from stream.engine.customer import RECENT, WIDTH
+from stream.engine.customer import RECENT, WIDTH, States
 from stream.engine.floating import Fading, Spread
 from stream.engine.folding import Aum, History, WindowSum
-from stream.engine.row import MARK, VERSION
+from stream.engine.row import MARK, VERSION, Row
 from stream.wire.registry import REGISTRY
 
 if sys.byteorder != "little":
@@ -46,7 +48,7 @@ cdef extern from "Python.h":
 ctypedef unsigned long long u64
 
 cdef i64 _NEVER = NEVER, _DAY = DAY
-cdef object _SEQUENCED = Order.SEQUENCED, _RECORDED = Order.RECORDED
+cdef object _WALL = Order.WALL, _SEQUENCED = Order.SEQUENCED, _RECORDED = Order.RECORDED
 cdef object _encode = msgspec.json.encode
 cdef int[6] _HELD = [6, 5, 4, 0, 9, 8]
 cdef object _PROCESSED = ("outcome", Outcome.PROCESSED.value)
@@ -225,6 +227,10 @@ cdef Span _span(object of) except *:
     return found
 
 
+cdef str _words(Span of):
+    return PyBytes_FromStringAndSize(of.at, of.size).decode()
+
+
 cdef class Visitor(Rules):
     """Visits rows of one plan, one after the other.
 
@@ -278,6 +284,15 @@ cdef class Visitor(Rules):
     cdef i64 _timer
     cdef list _alive
     cdef Out _out
+    # what the Python needs where a rule has something to say: the plan, the chunk's work, the customer, the event that came;
+    # and what was said before this visit
+    cdef object _plan
+    cdef object _codec
+    cdef object _work
+    cdef object _order
+    cdef object _subject
+    cdef object _came
+    cdef object _before_said
     # the event
     cdef Happened _event
     cdef bint[AMOUNTS] _asked
@@ -290,7 +305,7 @@ cdef class Visitor(Rules):
     cdef i64 *_sum_late
     cdef i64 *_sum_fired
 
-    def __cinit__(self, plan):
+    def __cinit__(self, plan, codec):
         cdef int rules = len(plan.rules) + 1
         self._timed = <Rule **>calloc(rules, sizeof(Rule *))
         self._ladders = <int *>calloc(rules, sizeof(int))
@@ -311,9 +326,10 @@ cdef class Visitor(Rules):
         free(self._reached)
         free(self._out.base)
 
-    def __init__(self, plan):
+    def __init__(self, plan, codec):
         cdef int place
         super().__init__(plan)
+        self._plan, self._codec = plan, codec
         self._out.size = WRITTEN
         self._mark, self._lateness = plan.mark, plan.lateness
         self._rates, self._base, self._decimals = plan.rates, plan.rates.base, plan.rates.places
@@ -417,43 +433,52 @@ cdef class Visitor(Rules):
             (<list>known).append((place, item, floor))
         return True
 
-    def proven(self, list reached, i64 latest, i64 release):
-        """How far the clock is: for each of the rules that wait, for whoever is furthest, for events that are held."""
+    def begin(self, work, order, list reached, i64 latest, i64 release):
+        """Before visits: who collects what they bring about, and how far the clock is.
+
+        Args:
+            order: Of all events that come.
+            reached: For each of the rules that wait.
+            latest: For whoever is furthest.
+            release: For events that are held.
+        """
         cdef int place
+        self._work, self._order = work, order
         for place in range(self._timed_count):
             self._reached[place] = reached[place]
         self._latest, self._release = latest, release
 
-    def visit(self, bytes raw, list events, int begin, order):
+    def visit(self, subject, bytes raw, list events, int begin):
         """The row after these events, as far as they could be taken; None where the first already is for the Python.
 
         Args:
             raw: The row; None where there is none yet.
             events: Place in the chunk, `Event` and the recorded time that was complete before it, which for
-                `Order.SEQUENCED` is what the clock says; else it is what `proven` said.
+                `Order.SEQUENCED` is what the clock says; else it is what `begin` said.
             begin: The first event that counts. Afterwards `reached` is the first that was not taken.
         """
         cdef int end = <int>len(events)
-        self.reached = begin
+        self.reached, self._subject = begin, subject
         try:
-            end = self._run(raw, events, begin, end, order)
+            end = self._run(raw, events, begin, end)
             if end < len(events) and end > begin:
                 # once more, up to where it became odd
-                self._run(raw, events, begin, end, order)
+                self._run(raw, events, begin, end)
             row = self._end() if end > begin else None
         except Exception:
-            return None
+            row = None
+        self._said(row is not None)
         if row is not None:
             self.reached = end
             # the clock of a log of its own order moves between ticks
-            self.moved = order is _SEQUENCED or self.alarm != self._was or self.head != self._headed or self._loud.count != self._before.count or (
+            self.moved = self._order is _SEQUENCED or self.alarm != self._was or self.head != self._headed or self._loud.count != self._before.count or (
                 self._loud.count and memcmp(self._loud.at, self._before.at, self._loud.count * sizeof(Deadline)) != 0
             )
         return row
 
-    cdef int _run(self, bytes raw, list events, int place, int end, object order) except -1:
+    cdef int _run(self, bytes raw, list events, int place, int end) except -1:
         """Take the events from one place to another; where it became odd."""
-        cdef bint sequenced = order is _SEQUENCED, recorded = order is _RECORDED
+        cdef bint sequenced = self._order is _SEQUENCED, recorded = self._order is _RECORDED
         self._begin(raw)
         if self.scratch.odd:
             return place
@@ -461,7 +486,7 @@ cdef class Visitor(Rules):
         self._before, self._was, self._headed = self._loud, self.alarm, self.head
         self._next_due()
         while place < end and not self.scratch.odd and self.scratch.used < ENOUGH:
-            event = events[place]
+            event = self._came = events[place]
             if recorded:
                 self._hold(event[1])
                 if event[1].recorded <= self._release and not self.scratch.odd:
@@ -485,7 +510,7 @@ cdef class Visitor(Rules):
         for place in range(self._timed_count):
             self._reached[place] = floor
 
-    def wake(self, bytes raw, bint begun):
+    def wake(self, subject, bytes raw, bint begun):
         """The row after its deadlines and held events whose time has come, as far as they could be; None where none could.
 
         The same row where nothing has come that may be heard. Afterwards `stuck` says whether there is more, for the Python.
@@ -493,30 +518,35 @@ cdef class Visitor(Rules):
         Args:
             begun: Whether something has come already, so that all that has come is due now, heard or not.
         """
-        cdef int steps
-        self.stuck = True
+        self.stuck, self._subject, self._came = True, subject, None
         try:
-            self._begin(raw)
-            if self.scratch.odd:
-                return None
-            self._listen()
-            if self.scratch.odd:
-                return None
-            if not begun and not self._awaited():
-                self.stuck = False
-                return raw
-            steps = self._advance(-1)
-            if not self.scratch.odd:
-                row = self._end()
-                self.stuck = row is None
-                return row
-            if steps < 1:
-                return None
-            self._begin(raw)
-            self._advance(steps)
-            return self._end()
+            row = self._woken(raw, begun)
         except Exception:
+            row = None
+        self._said(row is not None)
+        return row
+
+    cdef object _woken(self, bytes raw, bint begun):
+        cdef int steps
+        self._begin(raw)
+        if self.scratch.odd:
             return None
+        self._listen()
+        if self.scratch.odd:
+            return None
+        if not begun and not self._awaited():
+            self.stuck = False
+            return raw
+        steps = self._advance(-1)
+        if not self.scratch.odd:
+            row = self._end()
+            self.stuck = row is None
+            return row
+        if steps < 1:
+            return None
+        self._begin(raw)
+        self._advance(steps)
+        return self._end()
 
     cdef bint _awaited(self) noexcept:
         """`Partition._awaited`, after `_listen`."""
@@ -562,8 +592,9 @@ cdef class Visitor(Rules):
 
     # --- the row
 
-    cdef void _begin(self, bytes raw) noexcept:
+    cdef int _begin(self, bytes raw) except -1:
         cdef In of
+        self._said(False)
         self.scratch.used, self.scratch.odd = NOBODY, False
         memset(self.kept, 0, self.count * sizeof(self.kept[0]))
         memset(self._late, 0, self._timed_count * sizeof(i64))
@@ -576,7 +607,7 @@ cdef class Visitor(Rules):
         self._seen, self._recent_size, self._taken = 0, 0, 0
         self._alive = None
         if raw is None:
-            return
+            return 0
         of.at, of.scratch = PyBytes_AS_STRING(raw), &self.scratch
         of.end = of.at + PyBytes_GET_SIZE(raw)
         if not HEADER < of.end - of.at <= LONGEST or of.at[0] != _VERSION:
@@ -586,6 +617,7 @@ cdef class Visitor(Rules):
         else:
             of.at += HEADER
             self._read(&of)
+        return 0
 
     cdef void _read(self, In *of) noexcept:
         cdef Deadline *deadline
@@ -991,19 +1023,105 @@ cdef class Visitor(Rules):
         fact.amount = 0 if tell.amount < 0 else self._money(tell.amount, data)
         fact.key, fact.label = self._text(tell.key, data), self._text(tell.label, data)
         fact.origin = self._event.origin
+        if self.scratch.odd:
+            return 0
         if rule.place < 0:
-            self.tell(rule, &fact)
+            self._hear(rule, &fact, now)
             return 0
         proven = fact.at + self._lateness
         if proven >= self._deadline_of(rule):
             self._defer(rule, &fact)
             return 0
-        self.tell(rule, &fact)
+        self._hear(rule, &fact, now)
         self._renew(rule)
         if now > proven:
             self._late[rule.place] += 1
         if self._wait(rule) is not NULL:
-            self._catch_up(rule)
+            self._catch_up(rule, now)
+        return 0
+
+    # --- what is said
+
+    cdef int _hear(self, Rule *rule, Fact *fact, i64 now) except -1:
+        """`step.hear`; `step.wake` without a fact."""
+        cdef Kept before
+        if rule.slot >= 0:
+            before = self._still(rule.slot)
+        if self.scratch.odd:
+            return 0
+        if fact is NULL:
+            self.fire(rule)
+        else:
+            self.tell(rule, fact)
+        if self.scratch.odd:
+            self.scratch.odd = False
+            if rule.slot >= 0:
+                self.kept[rule.slot] = before
+            self._aloud(rule, fact, now)
+        return 0
+
+    cdef Kept _still(self, int slot) noexcept:
+        """A slot as it is now, in bytes: what is done to its state from here on does not change them."""
+        cdef Kept found = self.kept[slot]
+        cdef Out out
+        if found.touched:
+            out.used, out.full = 0, False
+            out.base, out.size = self._out.base, self._out.size
+            self.write(slot, found.state, &out)
+            if out.full:
+                self.scratch.odd = True
+                return found
+            found.raw.at, found.raw.size = <char *>piece(&self.scratch, out.used), <int>out.used
+            if not self.scratch.odd:
+                memcpy(<char *>found.raw.at, out.base, out.used)
+            found.there, found.touched = True, False
+        found.state = NULL
+        return found
+
+    cdef int _aloud(self, Rule *rule, Fact *fact, i64 now) except -1:
+        """A rule has something to say: what is known of the customer goes to the Python, and what changed comes back."""
+        cdef Kept *kept
+        cdef bytes raw
+        if self._before_said is None:
+            self._before_said = self._work.mark
+        if self._came is not None:
+            self._work.place = self._came[0]
+        states = States(self._plan, self._codec, self._subject, Row(slots=self._known()))
+        bound = self._plan.rules[<int>(rule - self.rules)]
+        if fact is NULL:
+            step.wake(self._work, states, bound, now)
+        else:
+            told = facts.Fact(
+                fact.role, fact.at, fact.day, fact.amount, _words(fact.key), _words(fact.label), _words(fact.origin)
+            )
+            step.hear(self._work, states, bound, told, now)
+        if self._alive is None:
+            self._alive = []
+        for name, raw in states.changes().items():
+            kept = self.kept + <int>self.places[name]
+            kept.there, kept.touched, kept.state = True, False, NULL
+            kept.raw.at, kept.raw.size = PyBytes_AS_STRING(raw), <int>PyBytes_GET_SIZE(raw)
+            self._alive.append(raw)
+        return 0
+
+    cdef dict _known(self):
+        """The slots of the row as they are now, in bytes."""
+        cdef Kept kept
+        cdef int place = 0
+        found = {}
+        for name in self.places:
+            kept = self._still(place)
+            if kept.there:
+                found[name] = PyBytes_FromStringAndSize(kept.raw.at, kept.raw.size)
+            place += 1
+        return found
+
+    cdef int _said(self, bint kept) except -1:
+        """What was said in this visit is kept, or was not said."""
+        if self._before_said is not None:
+            if not kept:
+                self._work.undo(self._before_said)
+            self._before_said = None
         return 0
 
     cdef Span _text(self, int getter, object data) except *:
@@ -1077,7 +1195,7 @@ cdef class Visitor(Rules):
                             chosen, due = <int>deadline.place, deadline.due
             if chosen >= 0:
                 self._fired[chosen] += 1
-                self._fire(self._timed[chosen])
+                self._fire(self._timed[chosen], self._reached[chosen] if self._order is _WALL else max(due, self._seen))
             elif head < _NEVER:
                 self._released()
             else:
@@ -1088,13 +1206,14 @@ cdef class Visitor(Rules):
             self._next_due()
         return steps
 
-    cdef void _fire(self, Rule *rule) noexcept:
+    cdef int _fire(self, Rule *rule, i64 now) except -1:
         """`step.fire`."""
-        self.fire(rule)
+        self._hear(rule, NULL, now)
         if self._wait(rule) is not NULL:
-            self._catch_up(rule)
+            self._catch_up(rule, now)
         else:
             self._renew(rule)
+        return 0
 
     # --- facts that wait
 
@@ -1146,7 +1265,7 @@ cdef class Visitor(Rules):
     cdef bint _sooner(self, Fact *one, Fact *other) noexcept:
         return one.at < other.at or (one.at == other.at and order(one.origin, other.origin) < 0)
 
-    cdef void _catch_up(self, Rule *rule) noexcept:
+    cdef int _catch_up(self, Rule *rule, i64 now) except -1:
         """`step.catch_up`."""
         cdef Wait *wait = self._wait(rule)
         cdef int heard = 0
@@ -1155,12 +1274,13 @@ cdef class Visitor(Rules):
         while heard < wait.facts.count and not self.scratch.odd:
             if (<Fact *>item(&wait.facts, heard)).at >= self.due(rule):
                 break
-            self.tell(rule, <Fact *>item(&wait.facts, heard))
+            self._hear(rule, <Fact *>item(&wait.facts, heard), now)
             heard += 1
         drop(&wait.facts, 0, heard)
         if not wait.facts.count:
             self._forget(rule)
         self._renew(rule)
+        return 0
 
     cdef void _forget(self, Rule *rule) noexcept:
         cdef int place

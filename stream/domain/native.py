@@ -20,8 +20,13 @@ def batches() -> Any:
 
 
 def visit() -> Any:
-    """Visits to rows where nobody has anything to say, in C (`deploy/native/visit.pyx`); None where nothing was compiled."""
+    """Visits to rows, in C (`deploy/native/visit.pyx`); None where nothing was compiled."""
     return _found("stream.visit")
+
+
+def words() -> Any:
+    """What outputs say, written in C (`deploy/native/words.pyx`); None where nothing was compiled."""
+    return _found("stream.words")
 
 
 def _found(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""One customer's row while a chunk is worked on: decoded, with what mechanisms may read of it."""
+"""One customer's row while a chunk is worked on: what is known of the customer, and when who has to hear of it."""
 
 from __future__ import annotations
 
@@ -19,51 +19,19 @@ RECENT = 16
 WIDTH = 8
 
 
-class Customer:
-    """The overlay of one row: states are decoded when first asked for, and encoded again only if they may have changed.
+class States:
+    """What features, rules and gates know of one customer: all that mechanisms may ask (`Read`).
 
-    Attributes:
-        due: Not later than the next deadline (lateness included) or held event; exact after `next_due`.
-        timer: The next deadline alone, as of `next_due`.
-        head: When the first held event was recorded.
-        alarm: When somebody has to look at the row although no event comes: the next deadline that may not be quiet.
-        deadlines: When the next deadline of a waiting rule counts as passed (lateness after it), by its place, if it has one.
-        stale: Whether another plan worked out the deadlines that the row came with.
+    States are decoded when first asked for, and encoded again only if they may have changed.
     """
 
-    __slots__ = (
-        "_changed",
-        "_codec",
-        "_states",
-        "_waiting",
-        "alarm",
-        "deadlines",
-        "due",
-        "head",
-        "plan",
-        "row",
-        "stale",
-        "subject",
-        "timer",
-    )
+    __slots__ = ("_changed", "_codec", "_states", "plan", "row", "subject")
 
     def __init__(self, plan: Plan, codec: Codec, subject: str, row: Row) -> None:
         self.plan, self.subject, self.row = plan, subject, row
         self._codec = codec
         self._states: dict[str, Any] = {}
         self._changed: dict[str, Any] = {}
-        self._waiting: dict[str, list[Fact]] = {}
-        self.due = self.timer = self.alarm = NEVER
-        self.head = recorded_of(row.inbox[0]) if row.inbox else NEVER
-        deadlines = row.deadlines
-        self.stale = deadlines is None
-        if deadlines is None:
-            deadlines = row.deadlines = {}
-        self.deadlines: dict[int, int] = deadlines
-        if self.stale:
-            for rule in plan.timed:
-                self.renew(rule, self.glance(rule.slot))
-        self.next_due()
 
     def amount(self, feature: str, day: int) -> int:
         """`Read.amount`."""
@@ -102,6 +70,40 @@ class Customer:
         """What the contact gates know."""
         ledger: Ledger = self.state(GATES)
         return ledger
+
+    def changes(self) -> dict[str, bytes]:
+        """What may have changed, in bytes, by slot."""
+        return {slot: self._codec.state_raw(state) for slot, state in self._changed.items()}
+
+
+class Customer(States):
+    """The overlay of one row, with its time.
+
+    Attributes:
+        due: Not later than the next deadline (lateness included) or held event; exact after `next_due`.
+        timer: The next deadline alone, as of `next_due`.
+        head: When the first held event was recorded.
+        alarm: When somebody has to look at the row although no event comes: the next deadline that may not be quiet.
+        deadlines: When the next deadline of a waiting rule counts as passed (lateness after it), by its place, if it has one.
+        stale: Whether another plan worked out the deadlines that the row came with.
+    """
+
+    __slots__ = ("_waiting", "alarm", "deadlines", "due", "head", "stale", "timer")
+
+    def __init__(self, plan: Plan, codec: Codec, subject: str, row: Row) -> None:
+        super().__init__(plan, codec, subject, row)
+        self._waiting: dict[str, list[Fact]] = {}
+        self.due = self.timer = self.alarm = NEVER
+        self.head = recorded_of(row.inbox[0]) if row.inbox else NEVER
+        deadlines = row.deadlines
+        self.stale = deadlines is None
+        if deadlines is None:
+            deadlines = row.deadlines = {}
+        self.deadlines: dict[int, int] = deadlines
+        if self.stale:
+            for rule in plan.timed:
+                self.renew(rule, self.glance(rule.slot))
+        self.next_due()
 
     def encoded(self) -> bytes:
         """The row's bytes, with its alarm."""

@@ -97,12 +97,12 @@ class Engine:
         return reader.read  # type: ignore[no-any-return]
 
     def visitor(self) -> Any:
-        """Visits rows where nobody has anything to say, in C; None from the sources, and where somebody wants to be told."""
+        """Visits rows in C; None from the sources, and where somebody wants to be told."""
         native = visit()
         if native is None or self.traces is not None:
             return None
         try:
-            return native.Visitor(self.plan)
+            return native.Visitor(self.plan, self.codec)
         except OverflowError:
             # figures of the pack beyond 64 bits
             return None

@@ -237,14 +237,14 @@ class Partition:
             return False
         clock = self._clock
         reached = [clock.of(sources(rule, self._order)) for rule in self._plan.timed]
-        self._native.proven(reached, clock.furthest(self._order), clock.of(RELEASE))
+        self._native.begin(self._work, self._order, reached, clock.furthest(self._order), clock.of(RELEASE))
         return True
 
     def _visit(self, work: Work, subject: str, events: list[tuple[int, Event, int]]) -> None:
-        """These events in C; here those that somebody has something to say to, one after the other."""
+        """These events in C; here those that are out of the ordinary, one after the other."""
         native, place, moved, refused = self._native, 0, False, 0
         while place < len(events):
-            raw = native.visit(self._raw(subject), events, place, self._order)
+            raw = native.visit(subject, self._raw(subject), events, place)
             place = native.reached
             if raw is not None:
                 self._overlay[subject] = raw
@@ -327,11 +327,11 @@ class Partition:
         return any(due <= clock.of(sources(timed[place], self._order)) for place, due in loud.items())
 
     def _rouse(self, subject: str) -> None:
-        """`_wake` in C; here the steps in which somebody has something to say."""
+        """`_wake` in C; here the steps that are out of the ordinary."""
         native, begun, refused = self._native, False, 0
         while True:
             before = self._raw(subject)
-            raw = native.wake(before, begun)
+            raw = native.wake(subject, before, begun)
             if raw is not None and raw is not before:
                 self._overlay[subject] = raw
             if not native.stuck:

@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 
 from stream import __version__
 from stream.domain.money import exponent
+from stream.domain.native import words
 from stream.domain.reasons import Refusal
 from stream.domain.triggers import Condition, Signal
 from stream.engine.binding import Plan
-from stream.engine.customer import Customer
+from stream.engine.customer import States
 from stream.engine.folding import Reading
 from stream.engine.messages import Figures
 from stream.engine.rules import Bound, Telling
@@ -30,7 +31,7 @@ class Candidate(NamedTuple):
     readings: tuple[Reading, ...]
 
 
-def candidate(plan: Plan, rule: Bound, customer: Customer, signal: Signal) -> Candidate | None:
+def candidate(plan: Plan, rule: Bound, customer: States, signal: Signal) -> Candidate | None:
     """The candidate of a signal; None when the pack gives its moment no words."""
     telling = rule.tellings.get(signal.moment)
     if telling is None:
@@ -51,30 +52,37 @@ class Speaker:
         self._ccy = plan.spec.currency
         self._figures = Figures(plan.calendar, exponent(self._ccy))
         self._lineage = outputs.Lineage(pack=plan.spec.name, pack_digest=plan.digest, engine=__version__)
+        native = words()
+        self._native = native and native.Teller(self._ccy, self._figures, self._lineage)
 
     def trigger(self, subject: str, made: Candidate, verdicts: tuple[Verdict, ...]) -> tuple[Envelope, bytes]:
         """Envelope and data of a trigger."""
-        parts = self._parts(subject, made, verdicts)
-        envelope = self._envelope(made.id, made.proposal.type, subject, made, parts)
-        return envelope, payload(outputs.Trigger(**parts))
+        episode = _episode_id(subject, made)
+        return _envelope(made.id, made.proposal.type, subject, made, episode), self._data({}, subject, made, verdicts, episode)
 
     def suppressed(self, subject: str, made: Candidate, verdicts: tuple[Verdict, ...]) -> tuple[Envelope, bytes]:
         """Envelope and data of what did not become a trigger."""
-        parts = self._parts(subject, made, verdicts)
+        episode = _episode_id(subject, made)
         ident = suppressed_id(made.id, subject, made.rule, made.signal.at, made.signal.origins)
-        reasons = _reasons(verdicts)
-        data = outputs.Suppressed(trigger_type=made.proposal.type, trigger_id=made.id, reasons=reasons, **parts)
-        return self._envelope(ident, outputs.SUPPRESSED, subject, made, parts), payload(data)
+        head = {"trigger_type": made.proposal.type, "trigger_id": made.id, "reasons": _reasons(verdicts)}
+        envelope = _envelope(ident, outputs.SUPPRESSED, subject, made, episode)
+        return envelope, self._data(head, subject, made, verdicts, episode)
 
-    def _envelope(self, ident: str, kind: str, subject: str, made: Candidate, parts: dict[str, Any]) -> Envelope:
-        return Envelope(ident, kind, subject, made.signal.at, parts["episode"].id, _cause(made), _expires(made))
+    def _data(self, head: dict[str, Any], subject: str, made: Candidate, verdicts: tuple[Verdict, ...], episode: str) -> bytes:
+        """With the fields of its head it is a `Suppressed`, without any a `Trigger`."""
+        if self._native is not None:
+            data: bytes | None = self._native.data(head, subject, made, verdicts, episode)
+            if data is not None:
+                return data
+        parts = self._parts(subject, made, verdicts, episode)
+        return payload(outputs.Suppressed(**head, **parts) if head else outputs.Trigger(**parts))
 
-    def _parts(self, subject: str, made: Candidate, verdicts: tuple[Verdict, ...]) -> dict[str, Any]:
+    def _parts(self, subject: str, made: Candidate, verdicts: tuple[Verdict, ...], episode: str) -> dict[str, Any]:
         signal, telling = made.signal, made.telling
         facts, show, expires = signal.facts, self._figures.show, _expires(made)
         figures = {name: show(facts.get(name)) for name in telling.figures}
         return {
-            "episode": self._episode(subject, made),
+            "episode": outputs.Episode(id=episode, key=signal.key, phase=signal.phase.value, opened_at=stamp(signal.opened)),
             "subject": outputs.Subject(ref=subject),
             "context": outputs.Context(event_time=stamp(signal.at)),
             "message": outputs.Message(
@@ -89,12 +97,6 @@ class Speaker:
             "gates": _gates(verdicts),
             "lineage": self._lineage,
         }
-
-    def _episode(self, subject: str, made: Candidate) -> outputs.Episode:
-        signal = made.signal
-        shared = signal.episode or f"{made.proposal.type}\x1f{signal.key}"
-        ident = trigger_id(f"episode:{made.rule}", subject, shared)
-        return outputs.Episode(id=ident, key=signal.key, phase=signal.phase.value, opened_at=stamp(signal.opened))
 
     def _details(self, made: Candidate) -> outputs.Part:
         telling, facts, ccy = made.telling, made.signal.facts, self._ccy
@@ -119,6 +121,15 @@ class Speaker:
             threshold=details_value(threshold, self._ccy),
             distance=details_value(distance, self._ccy),
         )
+
+
+def _episode_id(subject: str, made: Candidate) -> str:
+    shared = made.signal.episode or f"{made.proposal.type}\x1f{made.signal.key}"
+    return trigger_id(f"episode:{made.rule}", subject, shared)
+
+
+def _envelope(ident: str, kind: str, subject: str, made: Candidate, episode: str) -> Envelope:
+    return Envelope(ident, kind, subject, made.signal.at, episode, _cause(made), _expires(made))
 
 
 def _cause(made: Candidate) -> str:

@@ -134,6 +134,10 @@ class Codec:
         except msgspec.MsgspecError as error:
             raise StateError(f"row does not fit this pack in slot {name}: {type(error).__name__}") from error
 
+    def state_raw(self, state: Any) -> bytes:
+        """Inverse of `state`."""
+        return self._encode(state)
+
     def empty(self, name: str) -> Any:
         """The state of a slot before anything happened."""
         return self._kinds[name]()

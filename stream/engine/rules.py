@@ -22,12 +22,13 @@ class Template:
 
     Attributes:
         names: The facts it asks for, in the order of their places.
+        parts: Its literals, each with the fact after it; None after the last.
     """
 
     def __init__(self, text: str) -> None:
-        parts = [(literal, name) for literal, name, _, _ in string.Formatter().parse(text)]
-        self.names = tuple(name for _, name in parts if name)
-        self._form = "".join(literal.replace("%", "%%") + ("%s" if name else "") for literal, name in parts)
+        self.parts = tuple((literal, name or None) for literal, name, _, _ in string.Formatter().parse(text))
+        self.names = tuple(name for _, name in self.parts if name)
+        self._form = "".join(literal.replace("%", "%%") + ("%s" if name else "") for literal, name in self.parts)
 
     def fill(self, figures: Mapping[str, str]) -> str:
         """The text with figures; there must be one for each name.

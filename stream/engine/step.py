@@ -8,6 +8,7 @@ Rule: data goes down this page; a stage never calls the next. Nothing here knows
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from stream.domain.days import NEVER
 from stream.domain.events import Event
@@ -15,7 +16,7 @@ from stream.domain.facts import Fact
 from stream.domain.triggers import Signal
 from stream.engine.audience import Fold
 from stream.engine.binding import ARREARS, PERMISSIONS
-from stream.engine.customer import Customer
+from stream.engine.customer import Customer, States
 from stream.engine.payload import Candidate, candidate
 from stream.engine.rules import Bound
 from stream.engine.seen import Seen
@@ -48,25 +49,17 @@ def fold(customer: Customer, seen: Seen, folds: Iterable[tuple[str, Fold]]) -> N
 
 def tell(work: Work, customer: Customer, rule: Bound, fact: Fact, now: int) -> None:
     """One rule hears of the event, unless an unproven deadline lies before it."""
-    mechanism = rule.mechanism
     if not rule.waits:
-        state = customer.state(rule.slot) if rule.keeps else None
-        signals = mechanism.tell(state, fact, customer)
-        if signals:
-            decide(work, customer, rule, signals, now)
+        hear(work, customer, rule, fact, now)
         return
     proven = fact.at + work.plan.lateness
     if proven >= customer.deadlines.get(rule.place, NEVER):
         work.trace(customer, rule.name, "deferred", fact.origin)
         customer.defer(rule, fact)
         return
-    state = customer.state(rule.slot)
-    signals = mechanism.tell(state, fact, customer)
-    customer.renew(rule, state)
+    customer.renew(rule, hear(work, customer, rule, fact, now))
     if now > proven:
         work.counts["late", rule.name] += 1
-    if signals:
-        decide(work, customer, rule, signals, now)
     if rule.name in customer.row.deferred:
         catch_up(work, customer, rule, now)
 
@@ -74,10 +67,7 @@ def tell(work: Work, customer: Customer, rule: Bound, fact: Fact, now: int) -> N
 def fire(work: Work, customer: Customer, rule: Bound, now: int) -> None:
     """A deadline is proven to have passed: what it brings about, then the facts that waited for it."""
     work.trace(customer, rule.name, "deadline", "")
-    state = customer.state(rule.slot)
-    signals = rule.mechanism.fire(state, customer)
-    if signals:
-        decide(work, customer, rule, signals, now)
+    state = wake(work, customer, rule, now)
     if rule.name in customer.row.deferred:
         catch_up(work, customer, rule, now)
     else:
@@ -90,13 +80,31 @@ def catch_up(work: Work, customer: Customer, rule: Bound, now: int) -> None:
     facts = customer.waiting(rule)
     heard = 0
     while heard < len(facts) and facts[heard].at < mechanism.due(state):
-        decide(work, customer, rule, mechanism.tell(state, facts[heard], customer), now)
+        hear(work, customer, rule, facts[heard], now)
         heard += 1
     customer.forget(rule, heard)
     customer.renew(rule, state)
 
 
-def decide(work: Work, customer: Customer, rule: Bound, signals: tuple[Signal, ...], now: int) -> None:
+def hear(work: Work, customer: States, rule: Bound, fact: Fact, now: int) -> Any:
+    """A rule takes a fact in, and what it has to say is decided. Its state."""
+    state = customer.state(rule.slot) if rule.keeps else None
+    signals = rule.mechanism.tell(state, fact, customer)
+    if signals:
+        decide(work, customer, rule, signals, now)
+    return state
+
+
+def wake(work: Work, customer: States, rule: Bound, now: int) -> Any:
+    """The same where its deadline has passed."""
+    state = customer.state(rule.slot)
+    signals = rule.mechanism.fire(state, customer)
+    if signals:
+        decide(work, customer, rule, signals, now)
+    return state
+
+
+def decide(work: Work, customer: States, rule: Bound, signals: tuple[Signal, ...], now: int) -> None:
     """Each signal the pack speaks of becomes a candidate; the gates make it a trigger or a suppressed one."""
     for signal in signals:
         proposed = candidate(work.plan, rule, customer, signal)
@@ -104,7 +112,7 @@ def decide(work: Work, customer: Customer, rule: Bound, signals: tuple[Signal, .
             judge(work, customer, proposed, now)
 
 
-def judge(work: Work, customer: Customer, proposed: Candidate, now: int) -> None:
+def judge(work: Work, customer: States, proposed: Candidate, now: int) -> None:
     """All gates are asked, also after a refusal; a trigger spends."""
     ledger = customer.gates()
     verdicts = contact.verdicts(ledger, proposed.proposal, now)

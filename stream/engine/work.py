@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from stream.domain.events import Coordinates, Headers, JournalRecord, Reject
 from stream.engine.binding import Plan
-from stream.engine.customer import Customer
+from stream.engine.customer import States
 from stream.engine.decision import Counts, Output
 from stream.engine.payload import Candidate, Speaker
 from stream.policy.contact import Verdict
@@ -38,6 +38,7 @@ class Work:
         self.plan = plan
         self.place = 0
         self._said: list[tuple[int, Output]] = []
+        self._tally: list[tuple[str, ...]] = []
         self.counts: Counts = Counter()
         self._speaker, self._writer, self._traces = speaker, writer, traces
 
@@ -49,23 +50,38 @@ class Work:
     def _say(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers) -> None:
         self._said.append((self.place, Output(topic, key, value, headers)))
 
-    def emit(self, customer: Customer, made: Candidate, verdicts: tuple[Verdict, ...]) -> None:
+    @property
+    def mark(self) -> tuple[int, int]:
+        """How much was said and counted of it so far, for `undo`."""
+        return len(self._said), len(self._tally)
+
+    def undo(self, mark: tuple[int, int]) -> None:
+        """Nothing has been said since."""
+        said, tally = mark
+        self.counts -= Counter(self._tally[tally:])
+        del self._said[said:], self._tally[tally:]
+
+    def _count(self, *what: str) -> None:
+        self.counts[what] += 1
+        self._tally.append(what)
+
+    def emit(self, customer: States, made: Candidate, verdicts: tuple[Verdict, ...]) -> None:
         """The candidate is a trigger."""
         envelope, data = self._speaker.trigger(customer.subject, made, verdicts)
         kind = made.proposal.type
         self._say(topic_of(kind), customer.subject.encode(), data, self._writer.headers(envelope))
-        self.counts["candidate", made.rule] += 1
-        self.counts["trigger", made.rule, kind] += 1
+        self._count("candidate", made.rule)
+        self._count("trigger", made.rule, kind)
         self.trace(customer, made.rule, "trigger", made.id)
 
-    def suppress(self, customer: Customer, made: Candidate, verdicts: tuple[Verdict, ...]) -> None:
+    def suppress(self, customer: States, made: Candidate, verdicts: tuple[Verdict, ...]) -> None:
         """A gate refused the candidate."""
         envelope, data = self._speaker.suppressed(customer.subject, made, verdicts)
         self._say(topic_of(SUPPRESSED), customer.subject.encode(), data, self._writer.headers(envelope))
-        self.counts["candidate", made.rule] += 1
+        self._count("candidate", made.rule)
         for verdict in verdicts:
             if verdict.refusal is not None:
-                self.counts["suppressed", made.rule, verdict.refusal.value] += 1
+                self._count("suppressed", made.rule, verdict.refusal.value)
         self.trace(customer, made.rule, "suppressed", made.id)
 
     def bury(self, record: JournalRecord, why: Reject, where: Coordinates | None) -> None:
@@ -74,7 +90,7 @@ class Work:
         self.counts["outcome", "dead"] += 1
         self.counts["rejected", why.code.value] += 1
 
-    def trace(self, customer: Customer, rule: str, what: str, detail: str) -> None:
+    def trace(self, customer: States, rule: str, what: str, detail: str) -> None:
         """Remember, if somebody asked to be told."""
         if self._traces is not None:
             self._traces.append(Trace(customer.subject, rule, what, detail))

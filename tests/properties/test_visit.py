@@ -133,11 +133,12 @@ def test_a_held_event_is_heard_though_an_older_deadline_waits_for_a_source_that_
 
 @each_engine
 @pytest.mark.parametrize("order", [Order.WALL, Order.SEQUENCED])
-def test_a_bank_is_decided_alike_and_mostly_in_c(engine: Engine, order: Order) -> None:
+def test_a_bank_is_decided_alike_and_nearly_all_in_c(engine: Engine, order: Order) -> None:
     """Were next to nothing done in C, the laws above would hold by themselves."""
     log = bank.simulated(60, 90)
     records = bank.walled(log, 50) if order is Order.WALL else bank.sequenced(log)
 
     answers = decided_alike(engine, records, 500)
 
-    assert answers["visit", True] > 2 * answers["visit", False], answers
+    done, left = (sum(times for (_, in_c), times in answers.items() if in_c is which) for which in (True, False))
+    assert done > 100 * left, answers
