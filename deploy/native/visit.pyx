@@ -36,7 +36,7 @@ from stream.engine.audience import MOST
 from stream.engine.customer import RECENT, WIDTH, States
 from stream.engine.floating import Fading, Spread
 from stream.engine.folding import Aum, History, WindowSum
-from stream.engine.row import MARK, VERSION, Row
+from stream.engine.row import MARK, MOST_BYTES, VERSION, Row
 from stream.wire.registry import REGISTRY
 
 if sys.byteorder != "little":
@@ -53,6 +53,7 @@ cdef object _encode = msgspec.json.encode
 cdef int[6] _HELD = [6, 5, 4, 0, 9, 8]
 cdef object _PROCESSED = ("outcome", Outcome.PROCESSED.value)
 cdef int _VERSION = VERSION
+cdef int _MOST = MOST_BYTES
 cdef enum:
     HEADER = 13
     MARKED = 4
@@ -66,6 +67,8 @@ cdef enum:
     AMOUNTS = 8
     # digits of an amount
     DIGITS = 15
+    # visits made at once
+    AT_ONCE = 16
     # bytes of room after which a visit is written down and begun anew
     ENOUGH = 1 << 19
 assert (MARK, WIDTH, WIDTH * RECENT) == (MARKED, DIGEST, REMEMBERED)
@@ -239,6 +242,7 @@ cdef class Visitor(Rules):
         head: When the first held event was recorded.
         moved: Whether that, any deadline that may be heard, or the clock may be another than before the visit.
         reached: Of the events of a visit, the first that was not taken.
+        left: Whether there is more to be done after the last of several visits, for the Python; its row, if it has one.
         stuck: Whether there is more to be done when somebody was woken, for the Python.
     """
 
@@ -247,6 +251,8 @@ cdef class Visitor(Rules):
     cdef readonly bint moved
     cdef readonly int reached
     cdef readonly bint stuck
+    cdef readonly bint left
+    cdef readonly bytes row
     cdef dict _types
     cdef dict _spoken
     cdef object _handled
@@ -447,6 +453,20 @@ cdef class Visitor(Rules):
         for place in range(self._timed_count):
             self._reached[place] = reached[place]
         self._latest, self._release = latest, release
+
+    def visits(self, list told, int place, dict overlay, dict rows):
+        """Visits of these customers from a place on: some, or up to the first with more to do than its row; the next place."""
+        cdef int end = min(<int>len(told), place + AT_ONCE)
+        self.left = False
+        while place < end and not self.left:
+            subject, events = told[place]
+            place += 1
+            row = self.visit(subject, overlay.get(subject) or rows.get(subject), events, 0)
+            if row is not None:
+                overlay[subject] = row
+            self.row = row
+            self.left = row is None or self.moved or self.reached < len(events) or len(row) > _MOST
+        return place
 
     def visit(self, subject, bytes raw, list events, int begin):
         """The row after these events, as far as they could be taken; None where the first already is for the Python.

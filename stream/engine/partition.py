@@ -20,7 +20,7 @@ from stream.engine.clock import RELEASE, Alarms, Clock
 from stream.engine.customer import Customer
 from stream.engine.decision import Decision
 from stream.engine.engine import Engine, Entry
-from stream.engine.row import Row
+from stream.engine.row import MOST_BYTES, Row
 from stream.engine.timeline import advance, hold, sources, take
 from stream.engine.work import Work
 
@@ -31,8 +31,6 @@ SLICE = 2_000
 STEP = 64
 """Records that are read in one step of a decision."""
 REMEDY = "give the pack another name or start anew under another topic_prefix and app_id"
-MOST_BYTES = 262_144
-"""A row longer than this is counted, long before the broker would refuse it."""
 
 _SEQUENCED = Order.SEQUENCED
 
@@ -161,14 +159,8 @@ class Partition:
         yield Decision(consumed, work.outputs, [*rows, (LEDGER, self._ledger())], work.counts)
 
     def accept(self, decision: Decision) -> None:
-        """The decision is durable: its rows are the rows."""
-        for key, value in decision.rows:
-            if key == LEDGER:
-                continue
-            if value is None:
-                self._rows.pop(key.decode(), None)
-            else:
-                self._rows[key.decode()] = value
+        """The last decision is durable: its rows are the rows."""
+        self._rows.update(self._overlay)
         self._overlay = {}
 
     def _fresh(self, where: Coordinates | None, source: str) -> bool:
@@ -216,18 +208,16 @@ class Partition:
     def _tell(self, work: Work, told: Told) -> Iterator[None]:
         """All events of a customer together, while its row is at hand: nobody else hears of them."""
         here = work.place
-        quickly = self._quickly()
-        for subject, events in told.items():
-            if quickly:
-                self._visit(work, subject, events)
-            else:
+        if self._quickly():
+            yield from self._visits(work, list(told.items()))
+            self._native.reckon(work.counts)
+        else:
+            for subject, events in told.items():
                 customer = self._customer(subject)
                 for work.place, event, floor in events:
                     self._event(work, customer, event, floor)
                 self._keep(customer)
-            yield None
-        if quickly:
-            self._native.reckon(work.counts)
+                yield None
         told.clear()
         work.place = here
 
@@ -240,19 +230,20 @@ class Partition:
         self._native.begin(self._work, self._order, reached, clock.furthest(self._order), clock.of(RELEASE))
         return True
 
+    def _visits(self, work: Work, told: list[tuple[str, list[tuple[int, Event, int]]]]) -> Iterator[None]:
+        """The visits in C; here what is left of one."""
+        native, place = self._native, 0
+        while place < len(told):
+            place = native.visits(told, place, self._overlay, self._rows)
+            if native.left:
+                self._visit(work, *told[place - 1])
+            yield None
+
     def _visit(self, work: Work, subject: str, events: list[tuple[int, Event, int]]) -> None:
-        """These events in C; here those that are out of the ordinary, one after the other."""
-        native, place, moved, refused = self._native, 0, False, 0
+        """A visit that was begun in C, to its end: events that are out of the ordinary one after the other here."""
+        native, overlay, moved, refused = self._native, self._overlay, False, 0
+        place, raw = native.reached, native.row
         while place < len(events):
-            raw = native.visit(subject, self._raw(subject), events, place)
-            place = native.reached
-            if raw is not None:
-                self._overlay[subject] = raw
-            if place == len(events):
-                if moved or native.moved:
-                    self._alarmed(subject, native.alarm, native.head, native.loud)
-                self._count_oversize(self._overlay[subject])
-                return
             moved = True
             refused = refused + 1 if raw is None else 0
             customer = self._customer(subject)
@@ -260,11 +251,16 @@ class Partition:
             until = len(events) if refused > 1 else place + 1
             for work.place, event, floor in events[place:until]:
                 self._event(work, customer, event, floor)
-            place = until
-            if place == len(events):
+            if until == len(events):
                 self._keep(customer)
-            else:
-                self._overlay[subject] = customer.encoded()
+                return
+            before = customer.encoded()
+            raw = native.visit(subject, before, events, until)
+            overlay[subject] = before if raw is None else raw
+            place = native.reached
+        if moved or native.moved:
+            self._alarmed(subject, native.alarm, native.head, native.loud)
+        self._count_oversize(overlay[subject])
 
     def _event(self, work: Work, customer: Customer, event: Event, floor: int) -> None:
         if self._order is Order.RECORDED:

@@ -18,6 +18,8 @@ from stream.domain.errors import StateError
 from stream.domain.facts import Fact
 
 VERSION = 2
+MOST_BYTES = 262_144
+"""A row longer than this is counted, long before the broker would refuse it."""
 GATES = "gates"
 """The slot of what the contact gates know."""
 MARK = 4

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -36,12 +37,19 @@ each_engine = pytest.mark.parametrize("engine", ENGINES.values(), ids=ENGINES)
 class Counting:
     """A visitor, and how often it did what it was asked to."""
 
-    def __init__(self, visitor: object) -> None:
+    def __init__(self, visitor: Any) -> None:
         self._visitor = visitor
         self.answers: Counter[tuple[str, bool]] = Counter()
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._visitor, name)
+
+    def visits(self, told: object, place: int, *about: object) -> int:
+        reached: int = self._visitor.visits(told, place, *about)
+        refused = self._visitor.row is None
+        self.answers["visit", True] += reached - place - refused
+        self.answers["visit", False] += refused
+        return reached
 
     def visit(self, *about: object) -> bytes | None:
         return self._counted("visit", *about)
