@@ -1065,6 +1065,7 @@ cdef class Visitor(Rules):
     cdef int _hear(self, Rule *rule, Fact *fact, i64 now) except -1:
         """`step.hear`; `step.wake` without a fact."""
         cdef Kept before
+        cdef int slot
         if rule.slot >= 0:
             before = self._still(rule.slot)
         if self.scratch.odd:
@@ -1075,6 +1076,10 @@ cdef class Visitor(Rules):
             self.tell(rule, fact)
         if self.scratch.odd:
             self.scratch.odd = False
+            for slot in range(self.count):
+                if not self.kept[slot].touched:
+                    # it may be because of what was read there, which must not be taken for read
+                    self.kept[slot].state = NULL
             if rule.slot >= 0:
                 self.kept[rule.slot] = before
             self._aloud(rule, fact, now)
@@ -1106,7 +1111,10 @@ cdef class Visitor(Rules):
             self._before_said = self._work.mark
         if self._came is not None:
             self._work.place = self._came[0]
-        states = States(self._plan, self._codec, self._subject, Row(slots=self._known()))
+        known = self._known()
+        if self.scratch.odd:
+            return 0
+        states = States(self._plan, self._codec, self._subject, Row(slots=known))
         bound = self._plan.rules[<int>(rule - self.rules)]
         if fact is NULL:
             step.wake(self._work, states, bound, now)

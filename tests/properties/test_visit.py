@@ -23,7 +23,7 @@ from stream.engine.engine import Engine, tick_header
 from stream.engine.partition import Partition
 from stream.packs.loader import load
 from stream.wire.registry import SOURCES
-from tests.builders import START, Happening, action, journal, journaled, posting, rich_pack, ticked
+from tests.builders import START, Happening, action, journal, journaled, opt_out, posting, rich_pack, ticked
 from tests.histories import histories, sequenced, skewed
 from tests.laws import bank
 
@@ -137,6 +137,24 @@ def test_a_held_event_is_heard_though_an_older_deadline_waits_for_a_source_that_
     ]
 
     decided_alike(engine, journal(records), 1)
+
+
+def test_what_was_said_before_a_step_that_is_the_pythons_is_said_once() -> None:
+    """The visit is begun anew when it comes to the opt-out, and says no more than the Python would."""
+    engine = ENGINES["rich"]
+    first, last = (posting(START + later, balance=balance, id=f"E{later}") for later, balance in ((0, 300_000), (2, 10**9)))
+    events = [first, opt_out(START + 1, id="E1"), last]
+    offsets = Counter[str]()
+    records = []
+    for event in events:
+        records.append(journaled(event.line(), offsets[event.topic], event.seen, Order.WALL, event.topic))
+        offsets[event.topic] += 1
+
+    decided_alike(engine, journal(records), 1000)
+
+    said = Partition(engine, 0).decide(journal(records)).outputs
+    assert {output.topic for output in said} >= {"out.trigger.tier", "out.suppressed"}
+    assert len({dict(output.headers)["ce_id"] for output in said}) == len(said)
 
 
 @each_engine
