@@ -7,6 +7,7 @@ moment and compares. Fields of events and triggers are read from the contract, n
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import cache
 from typing import Final, NamedTuple
 
 from msgspec import inspect
@@ -137,8 +138,9 @@ def event_types() -> list[str]:
     return [name for name, entry in REGISTRY.items() if entry.supported]
 
 
+@cache
 def event_fields(name: str) -> dict[str, Field]:
-    """All fields of an event type; those of nested objects with a dot.
+    """All fields of an event type; those of nested objects with a dot. Remembered: types say what they are slowly.
 
     >>> event_fields("txn.entry.posted")["counterparty.own_name"].kind.value
     'true or false'
@@ -181,6 +183,7 @@ def _kind(kind: inspect.Type) -> Kind:
     return plain.get(type(kind), Kind.LIST)
 
 
+@cache
 def detail_kinds(trigger_type: str) -> dict[str, tuple[str, bool]]:
     """The fields of a trigger type's details: what kind of fact each holds, and whether it may be absent.
 
