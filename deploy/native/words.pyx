@@ -16,7 +16,6 @@ import msgspec
 from stream.domain.days import DAY, EPOCH
 from stream.domain.money import exponent
 from stream.domain.triggers import Date, Instant, Money, Share
-from stream.wire import outputs
 
 cdef extern from "Python.h":
     const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
@@ -70,6 +69,7 @@ cdef class Teller:
         ccy: The pack's base currency.
         figures: Shows what is not shown here (`messages.Figures`).
         lineage: The same for all outputs (`outputs.Lineage`).
+        answered: Verdicts as they go out.
     """
 
     cdef char *base
@@ -80,10 +80,11 @@ cdef class Teller:
     cdef bytes ccy
     cdef bytes lineage
     cdef object show
+    cdef object answered
     cdef dict known
     cdef dict gates
 
-    def __cinit__(self, ccy, figures, lineage):
+    def __cinit__(self, ccy, figures, lineage, answered):
         self.base = <char *>malloc(ROOM)
         if self.base is NULL:
             raise MemoryError
@@ -91,12 +92,12 @@ cdef class Teller:
     def __dealloc__(self):
         free(self.base)
 
-    def __init__(self, ccy, figures, lineage):
+    def __init__(self, ccy, figures, lineage, answered):
         self.places = exponent(ccy)
         self.unit = 10 ** exponent(ccy)
         self.ccy = b'","ccy":%b}' % _encode(ccy)
         self.lineage = b',"lineage":%b}' % _encode(lineage)
-        self.show, self.known, self.gates = figures.show, {}, {}
+        self.show, self.answered, self.known, self.gates = figures.show, answered, {}, {}
 
     def data(self, head, str subject, made, tuple verdicts, str episode):
         """The data of an output.
@@ -183,10 +184,7 @@ cdef class Teller:
         """What the gates said; there are few such tuples, and each is the same object ever again."""
         known = self.gates.get(id(verdicts))
         if known is None:
-            gates = [
-                outputs.Gate(name=gate, result="refuse" if refusal else "pass", reason_code=refusal) for gate, refusal in verdicts
-            ]
-            known = (verdicts, b'},"gates":' + _encode(gates))
+            known = (verdicts, b'},"gates":' + _encode(self.answered(verdicts)))
             if len(self.gates) > 64:
                 self.gates.clear()
             self.gates[id(verdicts)] = known
@@ -248,9 +246,7 @@ cdef class Teller:
 
     cdef void _money(self, i64 minor, bint grouped) noexcept:
         """`money.plain`, or with its thousands apart."""
-        cdef unsigned long long size = <unsigned long long>minor if minor >= 0 else 0 - <unsigned long long>minor
-        if minor < 0:
-            self._byte(b"-")
+        cdef unsigned long long size = self._signed(minor)
         self._whole(size // self.unit, grouped)
         if self.places:
             self._byte(b".")
@@ -258,11 +254,9 @@ cdef class Teller:
 
     cdef void _share(self, i64 ppm) noexcept:
         """`encode.share`."""
-        cdef unsigned long long size = <unsigned long long>ppm if ppm >= 0 else 0 - <unsigned long long>ppm
+        cdef unsigned long long size = self._signed(ppm)
         cdef unsigned long long rest = size % PPM
         cdef int digits = 6
-        if ppm < 0:
-            self._byte(b"-")
         self._whole(size // PPM, False)
         if rest:
             while rest % 10 == 0:
@@ -272,9 +266,14 @@ cdef class Teller:
             self._digits(rest, digits)
 
     cdef void _integer(self, i64 value) noexcept:
-        if value < 0:
-            self._byte(b"-")
-        self._whole(<unsigned long long>value if value >= 0 else 0 - <unsigned long long>value, False)
+        self._whole(self._signed(value), False)
+
+    cdef unsigned long long _signed(self, i64 value) noexcept:
+        """Write the sign; the number without it, also of the least."""
+        if value >= 0:
+            return value
+        self._byte(b"-")
+        return 0 - <unsigned long long>value
 
     cdef void _stamp(self, i64 at) noexcept:
         """`days.stamp`."""

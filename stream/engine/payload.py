@@ -53,7 +53,7 @@ class Speaker:
         self._figures = Figures(plan.calendar, exponent(self._ccy))
         self._lineage = outputs.Lineage(pack=plan.spec.name, pack_digest=plan.digest, engine=__version__)
         native = words()
-        self._native = native and native.Teller(self._ccy, self._figures, self._lineage)
+        self._native = native and native.Teller(self._ccy, self._figures, self._lineage, _gates)
 
     def trigger(self, subject: str, made: Candidate, verdicts: tuple[Verdict, ...]) -> tuple[Envelope, bytes]:
         """Envelope and data of a trigger."""
