@@ -1,6 +1,6 @@
 """The core as machine code: a copy of the package whose pure rooms Cython has compiled from the same sources, and with it
-`deploy/native`, which does in C what touches every record: its batches, the ordinary event, the visit to a row; and what outputs
-say.
+`deploy/native`, which does in C what touches every record: its batches, the ordinary event, the visit to a row; and what
+outputs say.
 
 Rule: the sources are the reference and the default. Nothing here changes what they say; the laws run over both
 (`make test-compiled`). Needs a C compiler.
