@@ -1,4 +1,4 @@
-"""What `quick` needs of the batches: records and headers as they came."""
+"""What `quick` and `scan` need of the batches: records and headers as they came."""
 
 
 cdef class Headers:

@@ -22,18 +22,18 @@ from stream.packed cimport (
     order, piece, push, put_array, put_binary, put_integer, put_mapping, put_raw, put_text, same, text, vec, whole, within,
 )
 from stream.rules cimport Fact, Rule, Rules
+from stream.scan cimport COORDINATES, Cursor, Form, Payload, Scanned, Shape, shape_of, spot, there
 
 import sys
 
-import msgspec
-
 from stream.domain import facts
 from stream.domain.days import DAY, NEVER
-from stream.domain.events import Event, Order
+from stream.domain.events import Order
 from stream.domain.reasons import Outcome
 from stream.engine import binding, step
 from stream.engine.audience import MOST
 from stream.engine.customer import RECENT, WIDTH, States
+from stream.engine.filters import judge
 from stream.engine.floating import Fading, Spread
 from stream.engine.folding import Aum, History, WindowSum
 from stream.engine.row import MARK, MOST_BYTES, VERSION, Row
@@ -49,9 +49,7 @@ ctypedef unsigned long long u64
 
 cdef i64 _NEVER = NEVER, _DAY = DAY
 cdef object _WALL = Order.WALL, _SEQUENCED = Order.SEQUENCED, _RECORDED = Order.RECORDED
-cdef object _encode = msgspec.json.encode
-cdef int[6] _HELD = [6, 5, 4, 0, 9, 8]
-cdef object _PROCESSED = ("outcome", Outcome.PROCESSED.value)
+cdef object _PROCESSED = ("outcome", Outcome.PROCESSED.value), _UNHANDLED = ("outcome", Outcome.UNHANDLED.value)
 cdef int _VERSION = VERSION
 cdef int _MOST = MOST_BYTES
 cdef enum:
@@ -67,6 +65,9 @@ cdef enum:
     AMOUNTS = 8
     # digits of an amount
     DIGITS = 15
+    # bytes of the answers to what conditions ask, and how much they may ask
+    ANSWERS = 4096
+    ASKED = 1024
     # visits made at once
     AT_ONCE = 16
     # bytes of room after which a visit is written down and begun anew
@@ -121,17 +122,29 @@ cdef struct Coming:
     Span sequence
     Span origin
 
+cdef struct Amount:
+    # an amount of a payload: which of those that the plan asks for, negative for none; the values that are its text and its currency
+    int number
+    int text
+    int ccy
+
 cdef struct Fold:
     int what
     int slot
-    int amount
+    Amount amount
 
 cdef struct Tell:
     Rule *rule
     i64 role
-    int amount
+    Amount amount
+    # values of the payload; negative for none
     int key
     int label
+
+cdef struct Ask:
+    # a value that conditions ask for: what it is, or one of the questions that are answered by yes or no
+    int value
+    int question
 
 
 # --- the digest of an event (RFC 7693, BLAKE2b of at most one block, eight bytes long)
@@ -216,9 +229,17 @@ cdef class Type:
 
     cdef object audience
     cdef object decode
-    cdef object booked
+    cdef Shape shape
     cdef dict known
-    cdef bint classed
+    cdef list questions
+    cdef Ask *asks
+    cdef int ask_count
+    # values of the payload; negative where the type has none
+    cdef int account
+    cdef int product
+
+    def __dealloc__(self):
+        free(self.asks)
 
 
 cdef Span _span(object of) except *:
@@ -257,11 +278,11 @@ cdef class Visitor(Rules):
     cdef dict _spoken
     cdef object _handled
     cdef dict _topics
+    cdef dict _unhandled
     cdef dict _numbers
     cdef list _amounts
-    cdef list _getters
     cdef object _rates
-    cdef object _base
+    cdef Span _base
     cdef int _decimals
     cdef bytes _mark
     cdef i64 _lateness
@@ -301,6 +322,9 @@ cdef class Visitor(Rules):
     cdef object _before_said
     # the event
     cdef Happened _event
+    cdef Payload *_payload
+    cdef Payload _freed
+    cdef object _whole
     cdef bint[AMOUNTS] _asked
     cdef i64[AMOUNTS] _figures
     # what happened in this visit, and in all since the last `reckon`
@@ -338,8 +362,8 @@ cdef class Visitor(Rules):
         self._plan, self._codec = plan, codec
         self._out.size = WRITTEN
         self._mark, self._lateness = plan.mark, plan.lateness
-        self._rates, self._base, self._decimals = plan.rates, plan.rates.base, plan.rates.places
-        self._amounts, self._getters, self._types = [], [], {}
+        self._rates, self._base, self._decimals = plan.rates, _span(plan.rates.base), plan.rates.places
+        self._amounts, self._types = [], {}
         self._timed_count, self._ladder_count = len(plan.timed), len(plan.ladders)
         self._balance_count = len(plan.balances)
         for place in range(self.rule_count):
@@ -351,21 +375,35 @@ cdef class Visitor(Rules):
             self._balances[place] = self.places[plan.balances[place]]
         self._numbers = {rule.name: number for number, rule in enumerate(plan.rules)}
         for kind, audience in plan.audiences.items():
-            if kind not in (*binding.PERMISSIONS, binding.ARREARS):
-                self._types[kind] = self._type(kind, audience)
-        self._handled, self._topics = plan.handled, {}
+            found = None if kind in (*binding.PERMISSIONS, binding.ARREARS) else self._type(kind, audience)
+            if found is not None:
+                self._types[kind] = found
+        self._handled, self._topics, self._unhandled = plan.handled, {}, {}
         self._spoken = {kind.encode(): found for kind, found in self._types.items()}
 
-    cdef Type _type(self, kind, audience):
+    cdef Type _type(self, str kind, audience):
+        """None where its events are for the Python."""
         cdef Type found = Type()
-        entry = REGISTRY[kind]
-        found.audience, found.decode, found.known = audience, entry.decoder.decode, {}
-        found.booked = entry.booked or None
-        found.classed = "product_class" in entry.struct.__struct_fields__
+        cdef Ask *ask
+        found.audience, found.decode, found.known = audience, REGISTRY[kind].decoder.decode, {}
+        found.shape = shape_of(kind)
+        if found.shape is None or sum(map(len, audience.asked)) > ASKED:
+            return None
+        values = found.shape.leaves
+        found.account, found.product = values.get("account_ref", -1), values.get("product_class", -1)
+        coded, tests = audience.asked
+        found.questions = [judge(test) for test in tests]
+        found.asks = <Ask *>calloc(len(coded) + len(tests) + 1, sizeof(Ask))
+        if found.asks is NULL:
+            raise MemoryError
+        for question, path in enumerate([*coded, *[test.field for test in tests]], -len(coded)):
+            ask = found.asks + found.ask_count
+            ask.value, ask.question = values[path], question
+            found.ask_count += 1
         return found
 
-    cdef Hearing _hearing(self, object heard):
-        """`audience.Heard`, bound to slots and rules."""
+    cdef Hearing _hearing(self, Type kind, object heard):
+        """`audience.Heard`, bound to slots, rules and values."""
         cdef Hearing found = Hearing()
         cdef Fold *fold
         cdef Tell *tell
@@ -380,63 +418,66 @@ cdef class Visitor(Rules):
                 return found
             fold = found.folds + found.fold_count
             fold.what, fold.slot = what, self.places[slot]
-            fold.amount = self._amount(_AMOUNTS[what] if what in _AMOUNTS else take.__self__.field)
+            fold.amount = self._amount(kind, _AMOUNTS[what] if what in _AMOUNTS else take.__self__.field)
             found.fold_count += 1
-            found.foreign = found.foreign or fold.amount >= AMOUNTS
+            found.foreign = found.foreign or fold.amount.number >= AMOUNTS
         for rule, role in heard.rules:
             tell = found.tells + found.tell_count
             tell.rule, tell.role = self.rules + <int>self._numbers[rule.name], role
-            tell.amount = -1 if rule.amount is None else self._amount(rule.amount)
-            tell.key, tell.label = self._getter(rule.key), self._getter(rule.label)
+            tell.amount = self._amount(kind, rule.amount)
+            tell.key, tell.label = kind.shape.leaves.get(rule.key, -1), kind.shape.leaves.get(rule.label, -1)
             found.tell_count += 1
-            found.foreign = found.foreign or tell.amount >= AMOUNTS
+            found.foreign = found.foreign or tell.amount.number >= AMOUNTS
         return found
 
-    cdef int _amount(self, object field) except -1:
-        """The number of an amount's field."""
-        if field not in self._amounts:
-            self._amounts.append(field)
-        return self._amounts.index(field)
-
-    cdef int _getter(self, object get) except? -1:
-        """The number of a getter, -1 for none."""
-        if get is None:
-            return -1
-        if get not in self._getters:
-            self._getters.append(get)
-        return self._getters.index(get)
+    cdef Amount _amount(self, Type kind, object field) except *:
+        """Where an amount is found; nowhere for no field, or one that the type has not."""
+        cdef Amount found
+        found.number = -1
+        if field is not None:
+            if field not in self._amounts:
+                self._amounts.append(field)
+            found.number = self._amounts.index(field)
+        found.text = kind.shape.leaves.get(f"{field}.amount", -1)
+        found.ccy = kind.shape.leaves.get(f"{field}.ccy", -1)
+        return found
 
     # --- what the engine asks
 
-    def admit(self, entry, told, dict high, place, clock, order):
+    def admit(self, entry, told, dict high, dict dead, place, clock, order):
         """`Partition._admit` of an ordinary event of this order; False where it is for the Python."""
-        cdef object item = <object>PyTuple_GET_ITEM(entry, 1), where = <object>PyTuple_GET_ITEM(entry, 2)
-        cdef object topic, source, offset, subject, kind, floor
+        cdef Scanned event
         cdef PyObject *known
-        if type(item) is not Event or where is None or <object>PyTuple_GET_ITEM(where, 5) is not order:
+        cdef object floor
+        if type(entry) is not Scanned:
             return False
-        kind = <object>PyTuple_GET_ITEM(item, 0)
-        if <object>PyTuple_GET_ITEM(item, 10) != 0 or kind not in self._handled:
+        event = <Scanned>entry
+        if event.order is not order:
             return False
         floor = clock.floor
         if order is _SEQUENCED:
-            if <object>PyTuple_GET_ITEM(where, 4) - 1 > floor:
-                floor = clock.floor = <object>PyTuple_GET_ITEM(where, 4) - 1
+            if event.recorded - 1 > floor:
+                floor = clock.floor = event.recorded - 1
         else:
-            source, offset = <object>PyTuple_GET_ITEM(entry, 3), <object>PyTuple_GET_ITEM(where, 3)
+            source = <object>PyTuple_GET_ITEM(event.place, 0)
             known = PyDict_GetItem(high, source)
-            if offset <= (-1 if known is NULL else <object>known):
+            if known is not NULL and event.offset <= <i64>PyLong_AsLongLong(<object>known):
                 return False
-            high[source] = offset
-        topic = <object>PyTuple_GET_ITEM(where, 0)
+            high[source] = event.offset
+        topic = <object>PyTuple_GET_ITEM(event.place, 1)
+        if dead:
+            dead.pop(topic, None)
         known = PyDict_GetItem(self._topics, topic)
         self._topics[topic] = 1 if known is NULL else <object>known + 1
-        subject = <object>PyTuple_GET_ITEM(item, 1)
+        if event.shape.name not in self._handled:
+            self._unhandled[event.shape.name] = self._unhandled.get(event.shape.name, 0) + 1
+            return True
+        subject = event.subject
         known = PyDict_GetItem(<dict>told, subject)
         if known is NULL:
-            (<dict>told)[subject] = [(place, item, floor)]
+            (<dict>told)[subject] = [(place, entry, floor)]
         else:
-            (<list>known).append((place, item, floor))
+            (<list>known).append((place, entry, floor))
         return True
 
     def begin(self, work, order, list reached, i64 latest, i64 release):
@@ -473,7 +514,7 @@ cdef class Visitor(Rules):
 
         Args:
             raw: The row; None where there is none yet.
-            events: Place in the chunk, `Event` and the recorded time that was complete before it, which for
+            events: Place in the chunk, `Entry` and the recorded time that was complete before it, which for
                 `Order.SEQUENCED` is what the clock says; else it is what `begin` said.
             begin: The first event that counts. Afterwards `reached` is the first that was not taken.
         """
@@ -499,6 +540,7 @@ cdef class Visitor(Rules):
     cdef int _run(self, bytes raw, list events, int place, int end) except -1:
         """Take the events from one place to another; where it became odd."""
         cdef bint sequenced = self._order is _SEQUENCED, recorded = self._order is _RECORDED
+        cdef Scanned event
         self._begin(raw)
         if self.scratch.odd:
             return place
@@ -506,18 +548,22 @@ cdef class Visitor(Rules):
         self._before, self._was, self._headed = self._loud, self.alarm, self.head
         self._next_due()
         while place < end and not self.scratch.odd and self.scratch.used < ENOUGH:
-            event = self._came = events[place]
+            came = self._came = events[place]
+            if type(came[1]) is not Scanned:
+                self.scratch.odd = True
+                break
+            event = <Scanned>came[1]
             if recorded:
-                self._hold(event[1])
-                if event[1].recorded <= self._release and not self.scratch.odd:
+                self._hold(event)
+                if event.recorded <= self._release and not self.scratch.odd:
                     self._advance(-1)
             else:
                 if sequenced:
-                    self._behind(event[2])
+                    self._behind(came[2])
                 if self._due <= self._latest:
                     self._advance(-1)
                 if not self.scratch.odd:
-                    self._event_of(event[1])
+                    self._event_of(event)
             if self.scratch.odd:
                 break
             place += 1
@@ -597,6 +643,11 @@ cdef class Visitor(Rules):
             for topic, read in self._topics.items():
                 counts["read", topic] += read
             self._topics.clear()
+        if self._unhandled:
+            for name, met in self._unhandled.items():
+                counts[_UNHANDLED] += met
+                counts["unhandled", name] += met
+            self._unhandled.clear()
         if self._sum_taken:
             counts[_PROCESSED] += self._sum_taken
             self._sum_taken = 0
@@ -793,20 +844,30 @@ cdef class Visitor(Rules):
 
     # --- an event
 
-    cdef int _event_of(self, object event) except -1:
-        """An `Event` whose turn has come."""
-        cdef PyObject *known = PyDict_GetItem(self._types, <object>PyTuple_GET_ITEM(event, 0))
+    cdef int _event_of(self, Scanned event) except -1:
+        """An event whose turn has come."""
+        cdef PyObject *known = PyDict_GetItem(self._types, event.shape.name)
         cdef Coming coming
         if known is NULL:
             self.scratch.odd = True
             return 0
-        coming.at = PyLong_AsLongLong(<object>PyTuple_GET_ITEM(event, 2))
-        coming.recorded = PyLong_AsLongLong(<object>PyTuple_GET_ITEM(event, 3))
-        coming.ident, coming.source = _span(<object>PyTuple_GET_ITEM(event, 4)), _span(<object>PyTuple_GET_ITEM(event, 5))
-        coming.sequence, coming.origin = _span(<object>PyTuple_GET_ITEM(event, 6)), _span(<object>PyTuple_GET_ITEM(event, 9))
-        return self._take(<Type>known, &coming, <object>PyTuple_GET_ITEM(event, 7))
+        coming.at, coming.recorded = event.at, event.recorded
+        coming.ident, coming.source, coming.sequence = event.ident, event.producer, event.sequence
+        coming.origin = self._origin(event)
+        self._payload, self._whole = &event.payload, event
+        return self._take(<Type>known, &coming)
 
-    cdef int _take(self, Type kind, Coming *coming, object data) except -1:
+    cdef Span _origin(self, Scanned event) noexcept:
+        """Its coordinates, in no more room than they take."""
+        cdef char *room = <char *>piece(&self.scratch, COORDINATES)
+        cdef Span found = event.origin(room)
+        if not self.scratch.odd:
+            self.scratch.used -= COORDINATES
+            if found.at == room:
+                piece(&self.scratch, found.size)
+        return found
+
+    cdef int _take(self, Type kind, Coming *coming) except -1:
         """`timeline.take`."""
         if not self._fresh(coming.source, coming.ident):
             self.scratch.odd = True
@@ -819,9 +880,9 @@ cdef class Visitor(Rules):
         if self.scratch.odd:
             return 0
         self._event.at, self._event.origin, self._event.sequence = coming.at, coming.origin, coming.sequence
-        self._event.day = self._date(kind, data)
+        self._event.day = self._payload.booked or self.days.day(&self.scratch, self._event.at)
         memset(self._asked, 0, sizeof(self._asked))
-        return self._step(kind, data, coming.recorded)
+        return self._step(kind, coming.recorded)
 
     cdef bint _fresh(self, Span one, Span other) noexcept:
         """`Customer.repeats`, the other way round: an event comes for the first time, and is remembered."""
@@ -847,30 +908,37 @@ cdef class Visitor(Rules):
 
     # --- events that are held
 
-    cdef int _hold(self, object event) except -1:
+    cdef int _hold(self, Scanned event) except -1:
         """`timeline.hold`: the event waits in the row, in canonical order."""
-        cdef object content = _encode(<object>PyTuple_GET_ITEM(event, 7))
+        cdef Span name = _span(event.shape.name), topic = _span(<object>PyTuple_GET_ITEM(event.place, 1)), origin, body
+        cdef i64 recorded = event.recorded
         cdef Held *held
-        cdef Span[6] texts
-        cdef Span body
         cdef Out out
-        cdef i64 recorded = PyLong_AsLongLong(<object>PyTuple_GET_ITEM(event, 3))
         cdef int place
-        cdef size_t size
-        body.at, body.size = PyBytes_AS_STRING(content), <int>PyBytes_GET_SIZE(content)
-        size = body.size + 64
-        for place in range(6):
-            texts[place] = _span(<object>PyTuple_GET_ITEM(event, _HELD[place]))
-            size += texts[place].size + 5
-        out.base, out.size, out.used, out.full = <char *>piece(&self.scratch, size), size, 0, False
+        cdef size_t size = event.shape.written + PyBytes_GET_SIZE(event.value)
+        origin = self._origin(event)
+        body.at = out.base = <char *>piece(&self.scratch, size)
         if self.scratch.odd:
             return 0
+        out.size, out.used, out.full = size, 0, False
+        event.shape.write(&event.payload, &out)
+        body.size = <int>out.used
+        size = body.size + event.sequence.size + event.producer.size + event.ident.size + name.size + origin.size + topic.size + 96
+        out.base = <char *>piece(&self.scratch, size)
+        if self.scratch.odd or out.full:
+            self.scratch.odd = True
+            return 0
+        out.size, out.used = size, 0
         put_array(&out, 10)
         put_integer(&out, recorded)
-        put_integer(&out, PyLong_AsLongLong(<object>PyTuple_GET_ITEM(event, 2)))
-        for place in range(6):
-            put_text(&out, texts[place])
-        put_integer(&out, PyLong_AsLongLong(<object>PyTuple_GET_ITEM(event, 10)))
+        put_integer(&out, event.at)
+        put_text(&out, event.sequence)
+        put_text(&out, event.producer)
+        put_text(&out, event.ident)
+        put_text(&out, name)
+        put_text(&out, origin)
+        put_text(&out, topic)
+        put_integer(&out, 0)
         put_binary(&out, body)
         body.at, body.size = out.base, <int>out.used
         place = self._inbox.count
@@ -909,6 +977,7 @@ cdef class Visitor(Rules):
         """The turn of the first held event has come."""
         cdef Span raw = (<Held *>item(&self._inbox, 0)).raw, name, body
         cdef Coming coming
+        cdef Cursor at
         cdef PyObject *known
         cdef In of
         drop(&self._inbox, 0, 1)
@@ -922,23 +991,13 @@ cdef class Visitor(Rules):
         integer(&of)
         body = binary(&of)
         known = PyDict_GetItem(self._spoken, PyBytes_FromStringAndSize(name.at, name.size))
-        if known is NULL or self.scratch.odd:
+        self._payload, self._whole = &self._freed, None
+        at.at = at.base = body.at
+        at.end = body.at + body.size
+        if self.scratch.odd or known is NULL or not (<Type>known).shape.read(&at, &self._freed, NULL) or at.at != at.end:
             self.scratch.odd = True
             return 0
-        data = (<Type>known).decode(PyBytes_FromStringAndSize(body.at, body.size))
-        if self._alive is None:
-            self._alive = []
-        # texts of the payload may stay in a state until the row is written
-        self._alive.append(data)
-        return self._take(<Type>known, &coming, data)
-
-    cdef i64 _date(self, Type kind, object data) except? -1:
-        """`seen.date_of`."""
-        if kind.booked is not None:
-            booked = getattr(data, kind.booked)
-            if booked is not None:
-                return booked.toordinal()
-        return self.days.day(&self.scratch, self._event.at)
+        return self._take(<Type>known, &coming)
 
     cdef void _prune(self) noexcept:
         """`Customer.prune`."""
@@ -956,68 +1015,96 @@ cdef class Visitor(Rules):
                 least = min(least, self.days.day(&self.scratch, deadline.due - self._lateness - 1))
             self.prune(self._balances[place], least - 1)
 
-    cdef int _step(self, Type kind, object data, i64 now) except -1:
+    cdef int _step(self, Type kind, i64 now) except -1:
         """`step.step`."""
-        cdef Hearing hearing
-        cdef PyObject *known
+        cdef Hearing hearing = self._heard(kind)
         cdef int place
-        answers = kind.audience.answers(data)
-        known = PyDict_GetItem(kind.known, answers)
-        if known is NULL:
-            if len(kind.known) >= MOST:
-                kind.known.clear()
-            hearing = kind.known[answers] = self._hearing(kind.audience.of(data))
-        else:
-            hearing = <Hearing>known
-        if hearing.foreign:
+        if hearing is None or hearing.foreign:
             self.scratch.odd = True
             return 0
         place = 0
         while place < hearing.fold_count and not self.scratch.odd:
-            self._fold(hearing.folds + place, kind, data)
+            self._fold(hearing.folds + place, kind)
             place += 1
         place = 0
         while place < hearing.tell_count and not self.scratch.odd:
-            self._tell(hearing.tells + place, data, now)
+            self._tell(hearing.tells + place, kind, now)
             place += 1
         return 0
 
-    cdef int _fold(self, Fold *fold, Type kind, object data) except -1:
+    cdef Hearing _heard(self, Type kind):
+        """Whom the payload concerns, by the values that their conditions ask for; None where these are too long."""
+        cdef char[ANSWERS] answers
+        cdef PyObject *known
+        cdef Ask *ask
+        cdef Span answer
+        cdef int place, used = 0
+        for place in range(kind.ask_count):
+            ask = kind.asks + place
+            if ask.question >= 0:
+                answers[used] = <bint>kind.questions[ask.question](kind.shape.value(ask.value, self._payload))
+            else:
+                answer = spot(self._payload, ask.value)
+                if used + answer.size + 2 > ANSWERS - ASKED:
+                    return None
+                answers[used] = there(self._payload, ask.value)
+                memcpy(answers + used + 1, answer.at, answer.size)
+                used += answer.size + 1
+                # no text has such a character
+                answers[used] = 0x1F
+            used += 1
+        key = PyBytes_FromStringAndSize(answers, used)
+        known = PyDict_GetItem(kind.known, key)
+        if known is not NULL:
+            return <Hearing>known
+        if len(kind.known) >= MOST:
+            kind.known.clear()
+        found = kind.known[key] = self._hearing(kind, kind.audience.of(self._data(kind)))
+        return found
+
+    cdef object _data(self, Type kind):
+        """The payload as the Python knows it."""
+        cdef Out out
+        if self._whole is not None:
+            return self._whole.item.data
+        out.base, out.size, out.used, out.full = self._out.base, self._out.size, 0, False
+        kind.shape.write(self._payload, &out)
+        if out.full:
+            raise MemoryError
+        return kind.decode(PyBytes_FromStringAndSize(out.base, out.used))
+
+    cdef int _fold(self, Fold *fold, Type kind) except -1:
         cdef Span account, product
         if fold.what == What.ADDED:
-            self.fold(fold.slot, &self._event, self._money(fold.amount, data))
+            self.fold(fold.slot, &self._event, self._money(&fold.amount))
         elif fold.what == What.TAKEN:
-            self.fold(fold.slot, &self._event, -self._money(fold.amount, data))
+            self.fold(fold.slot, &self._event, -self._money(&fold.amount))
         else:
             self.touch(fold.slot)
-            reference = data.account_ref
+            account = spot(self._payload, kind.account)
             if fold.what == What.ENDED:
-                self.ended(fold.slot, _span(reference), self._event.day)
-                return 0
-            if reference is None or getattr(data, self._amounts[fold.amount]) is None:
-                return 0
-            account = _span(reference)
-            named = (data.product_class or "") if kind.classed else ""
-            product = _span(named)
-            self.posted(fold.slot, &self._event, account, product, self._money(fold.amount, data), fold.what == What.CLOSED)
+                self.ended(fold.slot, account, self._event.day)
+            elif account.size and there(self._payload, fold.amount.text):
+                product = spot(self._payload, kind.product)
+                self.posted(fold.slot, &self._event, account, product, self._money(&fold.amount), fold.what == What.CLOSED)
         return 0
 
-    cdef i64 _money(self, int field, object data) except? -1:
+    cdef i64 _money(self, Amount *amount) except? -1:
         """`Seen.amount`."""
-        if not self._asked[field]:
-            money = getattr(data, self._amounts[field], None)
-            self._figures[field] = 0 if money is None else self._minor(money.amount, money.ccy)
-            self._asked[field] = True
-        return within(&self.scratch, self._figures[field])
+        cdef int number = amount.number
+        if not self._asked[number]:
+            self._figures[number] = 0
+            if there(self._payload, amount.text):
+                self._figures[number] = self._minor(spot(self._payload, amount.text), spot(self._payload, amount.ccy))
+            self._asked[number] = True
+        return within(&self.scratch, self._figures[number])
 
-    cdef i64 _minor(self, object amount, object ccy) except? -1:
+    cdef i64 _minor(self, Span digits, Span ccy) except? -1:
         """`Rates.to_base`; in C for the base currency, as it is written."""
-        cdef Span digits
         cdef i64 value = 0
         cdef int place = 0, after = -1
-        digits = _span(amount)
-        if ccy != self._base or digits.size > DIGITS:
-            return self._rates.to_base(amount, ccy)
+        if not same(ccy, self._base) or digits.size > DIGITS:
+            return self._rates.to_base(_words(digits), _words(ccy))
         if digits.size and digits.at[0] == b"-":
             place = 1
         for place in range(place, digits.size):
@@ -1027,21 +1114,21 @@ cdef class Visitor(Rules):
                 value = value * 10 + digits.at[place] - 48
                 after += after >= 0
             else:
-                return self._rates.to_base(amount, ccy)
+                return self._rates.to_base(_words(digits), _words(ccy))
         if after > self._decimals:
-            return self._rates.to_base(amount, ccy)
+            return self._rates.to_base(_words(digits), _words(ccy))
         for place in range(max(after, 0), self._decimals):
             value *= 10
         return -value if digits.size and digits.at[0] == b"-" else value
 
-    cdef int _tell(self, Tell *tell, object data, i64 now) except -1:
+    cdef int _tell(self, Tell *tell, Type kind, i64 now) except -1:
         """`step.tell`."""
         cdef Rule *rule = tell.rule
         cdef i64 proven
         cdef Fact fact
         fact.role, fact.at, fact.day = tell.role, self._event.at, self._event.day
-        fact.amount = 0 if tell.amount < 0 else self._money(tell.amount, data)
-        fact.key, fact.label = self._text(tell.key, data), self._text(tell.label, data)
+        fact.amount = 0 if tell.amount.number < 0 else self._money(&tell.amount)
+        fact.key, fact.label = self._text(kind.shape, tell.key), self._text(kind.shape, tell.label)
         fact.origin = self._event.origin
         if self.scratch.odd:
             return 0
@@ -1152,20 +1239,15 @@ cdef class Visitor(Rules):
             self._before_said = None
         return 0
 
-    cdef Span _text(self, int getter, object data) except *:
-        """`rules._text` of a getter; nothing where there is none."""
-        cdef Span found
-        found.at, found.size = "", 0
-        if getter < 0:
-            return found
-        value = self._getters[getter](data)
-        if value is None:
-            return found
-        value = str(value)
-        if self._alive is None:
-            self._alive = []
-        self._alive.append(value)
-        return _span(value)
+    cdef Span _text(self, Shape shape, int value) noexcept:
+        """`rules._text` of a value; nothing where there is none."""
+        cdef Span found = spot(self._payload, value)
+        if value >= 0 and there(self._payload, value):
+            if shape.forms[value] == Form.TRUTH:
+                found.at = "True" if found.at[0] == b"t" else "False"
+            elif shape.forms[value] == Form.OBJECT:
+                self.scratch.odd = True
+        return found
 
     # --- deadlines
 

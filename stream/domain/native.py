@@ -10,8 +10,13 @@ from typing import Any
 
 
 def quick() -> Any:
-    """The loops that touch every record, in C (`deploy/native/quick.pyx`); None where nothing was compiled."""
+    """What ingest does to every record, in C (`deploy/native/quick.pyx`); None where nothing was compiled."""
     return _found("stream.quick")
+
+
+def scan() -> Any:
+    """Events read where they stand, in C (`deploy/native/scan.pyx`); None where nothing was compiled."""
+    return _found("stream.scan")
 
 
 def batches() -> Any:

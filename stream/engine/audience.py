@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from stream.engine.filters import Condition, questions
+from stream.engine.filters import Condition, asked, questions
 from stream.engine.rules import Bound
 from stream.engine.seen import Seen
 
@@ -47,13 +47,18 @@ class Heard(NamedTuple):
 
 
 class Audience:
-    """The listeners to one event type."""
+    """The listeners to one event type.
+
+    Attributes:
+        asked: What decides who they are (`filters.asked`).
+    """
 
     def __init__(self, taps: Taps, rules: Listeners) -> None:
         self._taps, self._rules = taps, rules
         heard = [tap.condition for _, some in self._taps for tap in some]
         heard += [listener.condition for _, some in self._rules for listener in some]
-        self.answers = questions(heard)
+        self.asked = asked(heard)
+        self.answers = questions(*self.asked)
         self._known: dict[Any, Heard] = {}
 
     def __len__(self) -> int:

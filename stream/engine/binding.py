@@ -14,7 +14,7 @@ from stream.domain.days import Calendar
 from stream.domain.facts import Role
 from stream.domain.money import Rates, minor
 from stream.engine.audience import Audience, Listener
-from stream.engine.filters import Condition, optional
+from stream.engine.filters import Condition
 from stream.engine.floating import Fading, Spread
 from stream.engine.folding import Aum, Feature, History, WindowSum
 from stream.engine.row import GATES, MARK
@@ -134,8 +134,8 @@ class _Binder:
             waits=isinstance(mechanism, (Ladder, Absence, Rhythm)),
             quiet=mechanism.quiet if isinstance(mechanism, Ladder) else None,
             amount=getattr(spec, "amount", None),
-            key=_getter(getattr(spec, "per", None)),
-            label=_getter(getattr(spec, "label", None)),
+            key=getattr(spec, "per", None),
+            label=getattr(spec, "label", None),
         )
 
     def _inputs(self, inputs: words.Inputs) -> list[words.Input]:
@@ -204,7 +204,3 @@ class _Binder:
 
     def _minor(self, amount: str) -> int:
         return minor(amount, self.rates.places)
-
-
-def _getter(path: str | None) -> Any:
-    return optional(path) if path else None

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from stream.domain.events import Coordinates, Event, JournalRecord, Order, Reject, Tick
-from stream.domain.native import quick, visit
+from stream.domain.native import scan, visit
 from stream.domain.reasons import RejectCode
 from stream.engine.binding import Plan, bind
 from stream.engine.payload import Speaker
@@ -33,6 +33,19 @@ class Entry(NamedTuple):
     item: Event | Reject | Tick
     where: Coordinates | None
     source: str
+
+    @property
+    def subject(self) -> str:
+        """Whom it is about; nobody where it is no event."""
+        return self.item.subject if isinstance(self.item, Event) else ""
+
+    @property
+    def canonical(self) -> tuple[int, str, str, str, str, str]:
+        """The order of `stream.engine.row.Held`, to the last tie: a producer's retry differs in its origin alone."""
+        item = self.item
+        if not isinstance(item, Event):
+            return 0, "", "", "", "", ""
+        return item.at, item.sequence, item.source, item.id, item.type, item.origin
 
 
 class _TickData(msgspec.Struct):
@@ -85,16 +98,17 @@ class Engine:
         self._places = Places()
         self._amounts = {kind: [field for field, _ in REGISTRY[kind].money] for kind in self.plan.handled}
         self._currencies = frozenset(self.plan.rates.factors)
-        self._quick = self._accelerated(prefix)
+        self._quick, self._quick_line = self._accelerated(prefix)
         self._speaker = Speaker(self.plan)
         self._writer = Writer(prefix, f"kairos/{self.plan.spec.name}", mode)
 
-    def _accelerated(self, prefix: str) -> Callable[[JournalRecord], Entry | None]:
-        native, decoder = quick(), self.decoder
+    def _accelerated(self, prefix: str) -> tuple[Callable[..., Entry | None], Callable[..., Entry | None]]:
+        native, decoder = scan(), self.decoder
         if native is None:
-            return _unread
-        reader = native.Reader(Entry, words(prefix), self._places, self._currencies, decoder.max_bytes, decoder.ahead)
-        return reader.read  # type: ignore[no-any-return]
+            return _unread, _unread
+        known = words(prefix).ways, self._places, self._currencies
+        reader = native.Reader(*known, decoder.max_bytes, decoder.ahead, self._read, self._line)
+        return reader.read, reader.line
 
     def visitor(self) -> Any:
         """Visits rows in C; None from the sources, and where somebody wants to be told."""
@@ -119,6 +133,13 @@ class Engine:
         """What a journal record says."""
         return self._quick(record) or self._read(record)
 
+    def line(self, record: JournalRecord, where: Coordinates, source: str) -> Entry:
+        """What a line of a log says, which stands there."""
+        return self._quick_line(record, where, source) or self._line(record, where, source)
+
+    def _line(self, record: JournalRecord, where: Coordinates, source: str) -> Entry:
+        return self.judged(record, self.decoder.from_json(record.value or b"", where), where, source)
+
     def _read(self, record: JournalRecord) -> Entry:
         fields = dict(record.headers)
         if (text := fields.get(SOURCE)) is not None:
@@ -141,7 +162,7 @@ class Engine:
         return _new(Entry, (record, item, where, source))  # type: ignore[no-any-return]
 
 
-def _unread(record: JournalRecord) -> Entry | None:
+def _unread(*_: object) -> Entry | None:
     return None
 
 

@@ -28,23 +28,28 @@ class Condition:
         return all(test(data) for test in self._tests)
 
 
-def questions(conditions: Iterable[Condition]) -> Getter:
-    """What to ask a payload so that the answer, one hashable value, decides all of these conditions.
+def asked(conditions: Iterable[Condition]) -> tuple[list[str], list[Where]]:
+    """What decides all of these conditions: fields of which the code counts, and tests of others.
 
     A field that is compared with codes answers with its code; one that is only asked for whether it is there, or how
     large it is, answers with yes or no, for its values are too many to remember.
     """
     wheres = list(dict.fromkeys(where for condition in conditions for where in condition.wheres))
     coded = {where.field for where in wheres if where.any_of is not None or where.none_of is not None}
+    return sorted(coded), [where for where in wheres if where.field not in coded]
+
+
+def questions(coded: Iterable[str], tests: Iterable[Where]) -> Getter:
+    """What to ask a payload, as `asked` found it; the answer is one hashable value."""
     parts: dict[str, list[str]] = {}
-    for path in sorted(coded):
+    for path in coded:
         outer, _, inner = path.partition(".")
         parts.setdefault(outer if inner else "", []).append(inner or path)
     flat = parts.pop("", [])
     asks: list[Getter] = [attrgetter(*flat)] if flat else []
     asks += [_within(outer, inner) for outer, inner in parts.items()]
     # an object's own fields do not say whether it is there: those that are may all be empty
-    asks += [predicate(where) for where in wheres if where.field not in coded]
+    asks += [predicate(test) for test in tests]
     if len(asks) == 1:
         return asks[0]
     return lambda data: tuple([ask(data) for ask in asks])
@@ -91,23 +96,27 @@ def optional(path: str) -> Getter:
 
 
 def predicate(where: Where) -> Predicate:
-    """One condition."""
-    get = getter(where.field)
+    """One condition, of a payload."""
+    get, holds = getter(where.field), judge(where)
+    return lambda data: holds(get(data))
+
+
+def judge(where: Where) -> Predicate:
+    """One condition, of the value it is about."""
     if where.any_of is not None:
-        allowed = _values(where.any_of)
-        return lambda data: get(data) in allowed
+        return _values(where.any_of).__contains__
     if where.none_of is not None:
         barred = _values((*where.none_of, None))
-        return lambda data: get(data) not in barred
+        return lambda value: value not in barred
     if where.present is not None:
         wanted = where.present
-        return lambda data: (get(data) is not None) is wanted
+        return lambda value: (value is not None) is wanted
     low, high = where.at_least, where.at_most
     if low is not None:
         least = Decimal(low)
-        return lambda data: (value := _number(get(data))) is not None and value >= least
+        return lambda value: (number := _number(value)) is not None and number >= least
     most = Decimal(str(high))
-    return lambda data: (value := _number(get(data))) is not None and value <= most
+    return lambda value: (number := _number(value)) is not None and number <= most
 
 
 def _values(words: tuple[str | None, ...]) -> frozenset[Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -34,8 +35,8 @@ REMEDY = "give the pack another name or start anew under another topic_prefix an
 
 _SEQUENCED = Order.SEQUENCED
 
-Told = defaultdict[str, list[tuple[int, Event, int]]]
-"""By customer: place in the chunk, event, and the recorded time that was complete before it. All are of one order."""
+Told = list[tuple[int, Entry, int]]
+"""A customer's events: place in the chunk, event, and the recorded time that was complete before it. All are of one order."""
 
 
 class Partition:
@@ -136,16 +137,18 @@ class Partition:
         """A tick that wakes too many is left to be applied again."""
         self._work = work = self._engine.work()
         self._overlay = {}
-        told: Told = defaultdict(list)
+        told: dict[str, Told] = defaultdict(list)
         consumed, room, native = 0, SLICE, self._native
         for entry in entries:
             work.place = consumed
-            if isinstance(entry.item, Tick):
+            if native is not None and native.admit(entry, told, self._high, self._dead, consumed, self._clock, self._order):
+                pass
+            elif isinstance(entry.item, Tick):
                 yield from self._tell(work, told)
                 room = yield from self._tick(entry.item, room)
                 if room <= 0:
                     break
-            elif native is None or self._dead or not native.admit(entry, told, self._high, consumed, self._clock, self._order):
+            else:
                 if entry.where is not None and entry.where.order is not self._order:
                     # what is told together stands in one order
                     yield from self._tell(work, told)
@@ -175,12 +178,12 @@ class Partition:
         self._high[source] = offset
         return True
 
-    def _admit(self, work: Work, entry: Entry, told: Told) -> None:
+    def _admit(self, work: Work, entry: Entry, told: dict[str, Told]) -> None:
         """An event is put aside for its customer; anything else is a dead letter."""
-        record, item, where, source = entry
+        item, where = entry.item, entry.where
         topic = "" if where is None else where.topic
         work.counts["read", topic] += 1
-        if not self._fresh(where, source):
+        if not self._fresh(where, entry.source):
             return
         if where is not None:
             order = where.order
@@ -191,7 +194,7 @@ class Partition:
             if order is _SEQUENCED and where.recorded - 1 > self._clock.floor:
                 self._clock.floor = where.recorded - 1
         if isinstance(item, Reject):
-            work.bury(record, item, where)
+            work.bury(entry.record, item, where)
             self._dead[topic] = self._dead.get(topic, 0) + 1
             return
         if self._dead:
@@ -200,12 +203,12 @@ class Partition:
             if item.unknown:
                 work.counts["unknown_fields", item.type] += item.unknown
             if item.type in self._plan.handled:
-                told[item.subject].append((work.place, item, self._clock.floor))
+                told[item.subject].append((work.place, entry, self._clock.floor))
             else:
                 work.counts["outcome", Outcome.UNHANDLED.value] += 1
                 work.counts["unhandled", item.type] += 1
 
-    def _tell(self, work: Work, told: Told) -> Iterator[None]:
+    def _tell(self, work: Work, told: dict[str, Told]) -> Iterator[None]:
         """All events of a customer together, while its row is at hand: nobody else hears of them."""
         here = work.place
         if self._quickly():
@@ -214,8 +217,8 @@ class Partition:
         else:
             for subject, events in told.items():
                 customer = self._customer(subject)
-                for work.place, event, floor in events:
-                    self._event(work, customer, event, floor)
+                for work.place, entry, floor in events:
+                    self._event(work, customer, entry.item, floor)
                 self._keep(customer)
                 yield None
         told.clear()
@@ -230,7 +233,7 @@ class Partition:
         self._native.begin(self._work, self._order, reached, clock.furthest(self._order), clock.of(RELEASE))
         return True
 
-    def _visits(self, work: Work, told: list[tuple[str, list[tuple[int, Event, int]]]]) -> Iterator[None]:
+    def _visits(self, work: Work, told: list[tuple[str, Told]]) -> Iterator[None]:
         """The visits in C; here what is left of one."""
         native, place = self._native, 0
         while place < len(told):
@@ -239,7 +242,7 @@ class Partition:
                 self._visit(work, *told[place - 1])
             yield None
 
-    def _visit(self, work: Work, subject: str, events: list[tuple[int, Event, int]]) -> None:
+    def _visit(self, work: Work, subject: str, events: Told) -> None:
         """A visit that was begun in C, to its end: events that are out of the ordinary one after the other here."""
         native, overlay, moved, refused = self._native, self._overlay, False, 0
         place, raw = native.reached, native.row
@@ -249,8 +252,8 @@ class Partition:
             customer = self._customer(subject)
             # refused twice running it may be refused for ever, for the length of the row
             until = len(events) if refused > 1 else place + 1
-            for work.place, event, floor in events[place:until]:
-                self._event(work, customer, event, floor)
+            for work.place, entry, floor in events[place:until]:
+                self._event(work, customer, entry.item, floor)
             if until == len(events):
                 self._keep(customer)
                 return
@@ -262,7 +265,7 @@ class Partition:
             self._alarmed(subject, native.alarm, native.head, native.loud)
         self._count_oversize(overlay[subject])
 
-    def _event(self, work: Work, customer: Customer, event: Event, floor: int) -> None:
+    def _event(self, work: Work, customer: Customer, event: Any, floor: int) -> None:
         if self._order is Order.RECORDED:
             hold(customer, event)
             if event.recorded <= self._clock.of(RELEASE):

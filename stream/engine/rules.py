@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from stream.domain.facts import Fact
 from stream.engine.clock import RELEASE
-from stream.engine.filters import Getter
+from stream.engine.filters import optional
 from stream.engine.seen import Seen
 from stream.mechanisms.protocol import Mechanism
 from stream.packs.spec import Emit
@@ -73,10 +73,12 @@ class Bound:
         quiet: Whether all its deadlines would pass in silence; None where that cannot be known beforehand.
         keeps: Whether its mechanism has any state.
         place: Its place among the rules that wait.
-        amount: The money field that it is told of, if any; `key` and `label` find the texts that it is told.
+        amount: The money field that it is told of, if any; `key` and `label` are the fields whose texts it is told.
     """
 
     __slots__ = (
+        "_key",
+        "_label",
         "amount",
         "keeps",
         "key",
@@ -101,8 +103,8 @@ class Bound:
         waits: bool,
         quiet: Callable[[Any, Any], bool] | None,
         amount: str | None,
-        key: Getter | None,
-        label: Getter | None,
+        key: str | None,
+        label: str | None,
     ) -> None:
         self.name, self.slot, self.mechanism = name, f"r_{name}", mechanism
         self.tellings, self.topics, self.waits, self.quiet = tellings, topics, waits, quiet
@@ -110,12 +112,13 @@ class Bound:
         self.released = (*RELEASE, *topics)
         self.place = 0
         self.amount, self.key, self.label = amount, key, label
+        self._key, self._label = optional(key) if key else None, optional(label) if label else None
 
     def fact(self, seen: Seen, role: int) -> Fact:
         """The event as this rule sees it."""
         amount = seen.amount(self.amount) if self.amount is not None else 0
-        key = _text(self.key(seen.data)) if self.key is not None else ""
-        label = _text(self.label(seen.data)) if self.label is not None else ""
+        key = _text(self._key(seen.data)) if self._key is not None else ""
+        label = _text(self._label(seen.data)) if self._label is not None else ""
         event = seen.event
         return _new(Fact, (role, event.at, seen.day, amount, key, label, event.origin))  # type: ignore[no-any-return]
 

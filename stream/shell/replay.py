@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from operator import attrgetter
 from typing import Any, NamedTuple, Protocol
 
 import orjson
@@ -14,17 +15,17 @@ from aiokafka.partitioner import murmur2
 
 from stream.domain.days import HOUR
 from stream.domain.errors import StateError
-from stream.domain.events import Coordinates, Event, Order, Record, Tick
+from stream.domain.events import Coordinates, Order, Record, Tick
 from stream.engine.clock import EVERY
 from stream.engine.decision import Counts, Output
 from stream.engine.engine import SOURCE, TICK, Engine, Entry
 from stream.engine.partition import Partition
 from stream.packs.spec import Pack
 from stream.shell.logfile import Numbered, Recorded, recorded
-from stream.wire.decode import Decoder
 from stream.wire.lines import from_line
 
 CHUNK = 4_000
+_CANONICAL = attrgetter("canonical")
 Progress = Callable[[int], None]
 
 
@@ -144,17 +145,16 @@ class Replay:
         return self.partitions[number]
 
     def _read(self, log: Iterable[Recorded]) -> Iterator[Entry]:
-        decoder: Decoder = self._engine.decoder
         for ordinal, (at, name, number, line) in enumerate(log):
             where = Coordinates(name, 0, 0, number, at, Order.SEQUENCED)
             record = Record(ordinal, None, line)
             self.counts["lines",] += 1
-            yield self._engine.judged(record, decoder.from_json(line, where), where, name)
+            yield self._engine.line(record, where, name)
 
     def _number(self, entry: Entry) -> int:
-        if len(self.partitions) == 1 or not isinstance(entry.item, Event):
+        if len(self.partitions) == 1 or not entry.subject:
             return 0
-        return int((murmur2(entry.item.subject.encode()) & 0x7FFFFFFF) % len(self.partitions))
+        return int((murmur2(entry.subject.encode()) & 0x7FFFFFFF) % len(self.partitions))
 
     def _tick(self, at: int) -> None:
         for number in range(len(self.partitions)):
@@ -206,13 +206,5 @@ def _instants(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
 
 def _ordered(instant: list[Entry]) -> list[Entry]:
     if len(instant) > 1:
-        instant.sort(key=_canonical)
+        instant.sort(key=_CANONICAL)
     return instant
-
-
-def _canonical(entry: Entry) -> tuple[int, str, str, str, str, str]:
-    """The order of `stream.engine.row.Held`, to the last tie: a producer's retry differs in its origin alone."""
-    item = entry.item
-    if not isinstance(item, Event):
-        return 0, "", "", "", "", ""
-    return item.at, item.sequence, item.source, item.id, item.type, item.origin

@@ -15,7 +15,6 @@ import msgspec
 
 from stream.domain.days import DAY, EPOCH
 from stream.domain.events import Coordinates, Event, Order, Reject
-from stream.domain.native import quick
 from stream.domain.reasons import RejectCode
 from stream.wire.checks import Checks
 from stream.wire.envelope import Attributes, attributes, loose
@@ -55,8 +54,6 @@ class Decoder:
         self._sources: set[str] = set()
         self._instants = Instants().parse
         self._fault = Checks().fault
-        native = quick()
-        self._quick = _unmade if native is None else native.Maker(ahead).event
 
     def from_headers(self, headers: Fields, value: bytes | None, where: Coordinates) -> Event | Reject:
         """An event in Kafka binary mode; a record without ``ce_specversion`` is taken as a structured one."""
@@ -105,7 +102,7 @@ class Decoder:
             try:
                 seen = self._envelope(line)
                 if seen.specversion == "1.0" and (line.isascii() or line.decode()):
-                    parts = (
+                    event = self._event(
                         self._by_struct[type(seen)],
                         seen.id,
                         seen.source,
@@ -116,7 +113,6 @@ class Decoder:
                         where,
                         origin or seen.kairosorigin,
                     )
-                    event = self._quick(*parts) or self._event(*parts)
                     if event is not None:
                         return event
             except (ValueError, msgspec.DecodeError, RecursionError):
@@ -227,10 +223,6 @@ class Decoder:
             origin=_given(seen.origin, where),
             unknown=unknown,
         )
-
-
-def _unmade(*_: object) -> Event | None:
-    return None
 
 
 def origin_text(where: Coordinates) -> str:

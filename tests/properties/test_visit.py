@@ -22,15 +22,36 @@ from stream.domain.native import visit
 from stream.engine.engine import Engine, tick_header
 from stream.engine.partition import Partition
 from stream.packs.loader import load
+from stream.packs.spec import Pack
 from stream.wire.registry import SOURCES
-from tests.builders import START, Happening, action, journal, journaled, opt_out, posting, rich_pack, ticked
+from tests.builders import START, Happening, action, emit, journal, journaled, opt_out, pack, posting, rich_pack, ticked
 from tests.histories import histories, sequenced, skewed
 from tests.laws import bank
 
 pytestmark = pytest.mark.skipif(visit() is None, reason="the core is not compiled: make test-compiled")
 
 JOB_J = Path(__file__).parents[1] / "bench" / "jobj" / "pack" / "pack.yaml"
-ENGINES = {"retail_bank": Engine(load()), "rich": Engine(rich_pack()), "job_j": Engine(load(JOB_J))}
+CONDITIONS: list[list[dict[str, Any]]] = [
+    [{"field": "bank_tx_code", "present": False}],
+    [{"field": "bank_tx_code", "present": True}, {"field": "bank_tx_code.sub_family", "not_in": ["SALA"]}],
+    [{"field": "booking_date", "present": True}],
+    [{"field": "balance_after", "at_least": "1000"}],
+    [{"field": "amount", "at_most": "1000.00"}, {"field": "balance_after", "present": True}],
+    [{"field": "channel", "in": ["ONLINE"]}, {"field": "counterparty", "present": False}],
+]
+"""Of each kind that there is."""
+
+
+def asking() -> Pack:
+    """Who is told of an event depends on all that a condition may ask."""
+    rule = {"mechanism": "count", "period": "month", "emits": {"almost": emit("points.almost_double")}}
+    inputs = [{"inputs": [{"on": "txn.entry.posted", "where": each}]} for each in CONDITIONS]
+    targets = {"targets": [{"moment": "almost", "number": 2}]}
+    return pack({f"asks_{place}": {**rule, **each, **targets} for place, each in enumerate(inputs)})
+
+
+PACKS = {"retail_bank": load(), "rich": rich_pack(), "job_j": load(JOB_J), "asking": asking()}
+ENGINES = {name: Engine(each) for name, each in PACKS.items()}
 each_engine = pytest.mark.parametrize("engine", ENGINES.values(), ids=ENGINES)
 
 
