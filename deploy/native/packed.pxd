@@ -1,10 +1,15 @@
 """Room to work in, and MessagePack in and out, for `folds`, `rules` and `visit`.
 
-Rule: nothing here fails. What is out of the ordinary (another type than expected, a number beyond 64 bits, no room left) marks
-the scratch as `odd`, and the visit that it belongs to is left to the Python. Until that is looked at, answers are harmless.
+Rule: nothing here fails, but `span` of what has no UTF-8. What is out of the ordinary (another type than expected, a number
+beyond 64 bits, no room left) marks the scratch as `odd`, and the visit that it belongs to is left to the Python. Until that is
+looked at, answers are harmless.
 """
 
+from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.string cimport memcmp, memcpy, memmove
+
+cdef extern from "Python.h":
+    const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
 
 ctypedef long long i64
 
@@ -136,6 +141,19 @@ cdef inline int beyond(Vec *of, i64 value) noexcept:
 
 
 # --- texts
+
+
+cdef inline Span span(object of) except *:
+    """The text's UTF-8, as long as it lives."""
+    cdef Span found
+    cdef Py_ssize_t size
+    found.at = PyUnicode_AsUTF8AndSize(of, &size)
+    found.size = <int>size
+    return found
+
+
+cdef inline str words(Span of):
+    return PyUnicode_DecodeUTF8(of.at, of.size, NULL) if of.size else ""
 
 
 cdef inline int order(Span one, Span other) noexcept:

@@ -86,7 +86,7 @@ cdef class Shape:
     cdef list alive
     cdef list patterns
     cdef int written
-    cdef int _lay(self, Field *into, int leaf, path, field, entry, list words, int inner) except -1
+    cdef int _lay(self, Field *into, int leaf, path, field, entry, list known, int inner) except -1
     cdef Span _kept(self, str text) except *
     cdef bint read(self, Cursor *c, Payload *into, Currencies *known) except -1
     cdef bint _object(self, Part *part, Cursor *c, Payload *into, Currencies *known) except -1

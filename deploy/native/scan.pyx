@@ -10,13 +10,13 @@ cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.dict cimport PyDict_GetItem
 from cpython.object cimport PyObject
-from cpython.unicode cimport PyUnicode_DecodeASCII, PyUnicode_DecodeUTF8
+from cpython.unicode cimport PyUnicode_DecodeASCII
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy, memset
 
 from stream.batches cimport Record, plain
 from stream.civil cimport days, length
-from stream.packed cimport Out, Span, i64, put_raw
+from stream.packed cimport Out, Span, i64, put_raw, span, words
 from stream.quick cimport UNREADABLE, Fields, attributes, instant
 
 import re
@@ -30,9 +30,6 @@ from stream.domain.money import exponent
 from stream.wire.decode import POSTDATED
 from stream.wire.inputs.common import Money, Paid
 from stream.wire.registry import REGISTRY, bare
-
-cdef extern from "Python.h":
-    const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
 
 cdef i64 _DAY = DAY, _EPOCH = EPOCH, _POSTDATED = POSTDATED
 cdef object _WALL = Order.WALL, _RECORDED = Order.RECORDED, _SEQUENCED = Order.SEQUENCED
@@ -250,15 +247,6 @@ cdef bint _sound(Currencies *known, Span amount, Span ccy, bint negative) noexce
     return False
 
 
-cdef Span _span(object of) except *:
-    """The text's UTF-8, as long as it lives."""
-    cdef Span found
-    cdef Py_ssize_t size
-    found.at = PyUnicode_AsUTF8AndSize(of, &size)
-    found.size = <int>size
-    return found
-
-
 # --- payloads
 
 
@@ -284,7 +272,7 @@ cdef class Shape:
     def __init__(self, entry):
         cdef int number, place, inner = 1
         self.name, self.leaves, self.alive, self.patterns = entry.name, {}, [], []
-        structs, parts, laid, words = [(entry.struct, "")], [], [], []
+        structs, parts, laid, known = [(entry.struct, "")], [], [], []
         # an object's fields stand together, and those of an object within it after them
         for struct, path in structs:
             fields = inspect.type_info(struct).fields
@@ -308,15 +296,15 @@ cdef class Shape:
             for place, field in enumerate(fields):
                 self.parts[number].needed |= <unsigned long long>field.required << place
         for number, (path, field) in enumerate(laid):
-            inner = self._lay(self.fields + number, number, path, field, entry, words, inner)
+            inner = self._lay(self.fields + number, number, path, field, entry, known, inner)
             self.forms[number] = self.fields[number].form
-        self.words = <Span *>calloc(len(words) + 1, sizeof(Span))
+        self.words = <Span *>calloc(len(known) + 1, sizeof(Span))
         if self.words is NULL:
             raise MemoryError
-        for number, word in enumerate(words):
+        for number, word in enumerate(known):
             self.words[number] = self._kept(word)
 
-    cdef int _lay(self, Field *into, int leaf, path, field, entry, list words, int inner) except -1:
+    cdef int _lay(self, Field *into, int leaf, path, field, entry, list known, int inner) except -1:
         """One field; the number of the next object's part."""
         kind, nullable = _kind(field), isinstance(field.type, inspect.UnionType)
         if not field.required and not (nullable and field.default is None):
@@ -332,8 +320,8 @@ cdef class Shape:
                 into.first = len(self.patterns)
                 self.patterns.append(re.compile(kind.pattern))
         elif isinstance(kind, inspect.LiteralType) and all(isinstance(word, str) for word in kind.values):
-            into.form, into.first, into.count = Form.WORD, len(words), len(kind.values)
-            words += kind.values
+            into.form, into.first, into.count = Form.WORD, len(known), len(kind.values)
+            known += kind.values
         elif isinstance(kind, inspect.IntType) and kind.gt is None and kind.lt is None and kind.multiple_of is None:
             into.form = Form.WHOLE
             into.least, into.most = -(1 << 62) if kind.ge is None else kind.ge, 1 << 62 if kind.le is None else kind.le
@@ -352,7 +340,7 @@ cdef class Shape:
 
     cdef Span _kept(self, str text) except *:
         self.alive.append(text)
-        return _span(text)
+        return span(text)
 
     def __dealloc__(self):
         free(self.fields)
@@ -440,7 +428,7 @@ cdef class Shape:
                 return False
         elif text.size < field.least:
             return False
-        return field.first < 0 or self.patterns[field.first].search(PyUnicode_DecodeUTF8(text.at, text.size, NULL)) is not None
+        return field.first < 0 or self.patterns[field.first].search(words(text)) is not None
 
     cdef object value(self, int leaf, Payload *of):
         """A value as a condition is asked for it; an amount as its text."""
@@ -452,7 +440,7 @@ cdef class Shape:
             return self.value(self.fields[leaf].amount, of) if self.fields[leaf].money else True
         if form == Form.TRUTH:
             return text.at[0] == b"t"
-        found = PyUnicode_DecodeUTF8(text.at, text.size, NULL)
+        found = words(text)
         return int(found) if form == Form.WHOLE else date.fromisoformat(found) if form == Form.DATE else found
 
     cdef void write(self, Payload *of, Out *out) noexcept:
@@ -539,13 +527,13 @@ cdef class Scanned:
         cdef char[COORDINATES] room
         return (
             self.at, _ascii(self.sequence), _ascii(self.producer), _ascii(self.ident), self.shape.name,
-            _words(self.origin(room)),
+            words(self.origin(room)),
         )
 
     @property
     def seen(self):
         """What was read: the event's attributes and the values of its payload as they stand, by path."""
-        found = {path: _words(spot(&self.payload, leaf)) for path, leaf in self.shape.leaves.items() if there(&self.payload, leaf)}
+        found = {path: words(spot(&self.payload, leaf)) for path, leaf in self.shape.leaves.items() if there(&self.payload, leaf)}
         return self.canonical, self.subject, self.recorded, self.payload.booked, found
 
     cdef Span origin(self, char *room) noexcept:
@@ -587,7 +575,7 @@ cdef tuple _standing(source, where):
 
 
 cdef Span _topic(tuple place) noexcept:
-    return _span(place[1])
+    return span(place[1])
 
 
 cdef i64 _partition(tuple place) noexcept:
@@ -596,10 +584,6 @@ cdef i64 _partition(tuple place) noexcept:
 
 cdef inline object _ascii(Span text):
     return PyUnicode_DecodeASCII(text.at, text.size, NULL) if text.size else ""
-
-
-cdef inline object _words(Span text):
-    return PyUnicode_DecodeUTF8(text.at, text.size, NULL) if text.size else ""
 
 
 cdef class Reader:

@@ -19,7 +19,7 @@ from stream.civil cimport floored
 from stream.folds cimport Happened, Kept
 from stream.packed cimport (
     In, LONGEST, NOBODY, Out, Span, Vec, array, big, binary, drop, fields, i64, insert, integer, item, mapping, octets,
-    order, piece, push, put_array, put_binary, put_integer, put_mapping, put_raw, put_text, same, text, vec, whole, within,
+    order, piece, push, put_array, put_binary, put_integer, put_mapping, put_raw, put_text, same, span, text, vec, whole, within, words,
 )
 from stream.rules cimport Fact, Rule, Rules
 from stream.scan cimport COORDINATES, Cursor, Form, Payload, Scanned, Shape, shape_of, spot, there
@@ -41,9 +41,6 @@ from stream.wire.registry import REGISTRY
 
 if sys.byteorder != "little":
     raise ImportError("digests are reckoned in little-endian numbers")
-
-cdef extern from "Python.h":
-    const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
 
 ctypedef unsigned long long u64
 
@@ -242,19 +239,6 @@ cdef class Type:
         free(self.asks)
 
 
-cdef Span _span(object of) except *:
-    """The text's UTF-8, as long as it lives."""
-    cdef Span found
-    cdef Py_ssize_t size
-    found.at = PyUnicode_AsUTF8AndSize(of, &size)
-    found.size = <int>size
-    return found
-
-
-cdef str _words(Span of):
-    return PyBytes_FromStringAndSize(of.at, of.size).decode()
-
-
 cdef class Visitor(Rules):
     """Visits rows of one plan, one after the other.
 
@@ -362,7 +346,7 @@ cdef class Visitor(Rules):
         self._plan, self._codec = plan, codec
         self._out.size = WRITTEN
         self._mark, self._lateness = plan.mark, plan.lateness
-        self._rates, self._base, self._decimals = plan.rates, _span(plan.rates.base), plan.rates.places
+        self._rates, self._base, self._decimals = plan.rates, span(plan.rates.base), plan.rates.places
         self._amounts, self._types = [], {}
         self._timed_count, self._ladder_count = len(plan.timed), len(plan.ladders)
         self._balance_count = len(plan.balances)
@@ -910,7 +894,7 @@ cdef class Visitor(Rules):
 
     cdef int _hold(self, Scanned event) except -1:
         """`timeline.hold`: the event waits in the row, in canonical order."""
-        cdef Span name = _span(event.shape.name), topic = _span(<object>PyTuple_GET_ITEM(event.place, 1)), origin, body
+        cdef Span name = span(event.shape.name), topic = span(<object>PyTuple_GET_ITEM(event.place, 1)), origin, body
         cdef i64 recorded = event.recorded
         cdef Held *held
         cdef Out out
@@ -1104,7 +1088,7 @@ cdef class Visitor(Rules):
         cdef i64 value = 0
         cdef int place = 0, after = -1
         if not same(ccy, self._base) or digits.size > DIGITS:
-            return self._rates.to_base(_words(digits), _words(ccy))
+            return self._rates.to_base(words(digits), words(ccy))
         if digits.size and digits.at[0] == b"-":
             place = 1
         for place in range(place, digits.size):
@@ -1114,9 +1098,9 @@ cdef class Visitor(Rules):
                 value = value * 10 + digits.at[place] - 48
                 after += after >= 0
             else:
-                return self._rates.to_base(_words(digits), _words(ccy))
+                return self._rates.to_base(words(digits), words(ccy))
         if after > self._decimals:
-            return self._rates.to_base(_words(digits), _words(ccy))
+            return self._rates.to_base(words(digits), words(ccy))
         for place in range(max(after, 0), self._decimals):
             value *= 10
         return -value if digits.size and digits.at[0] == b"-" else value
@@ -1207,7 +1191,7 @@ cdef class Visitor(Rules):
             step.wake(self._work, states, bound, now)
         else:
             told = facts.Fact(
-                fact.role, fact.at, fact.day, fact.amount, _words(fact.key), _words(fact.label), _words(fact.origin)
+                fact.role, fact.at, fact.day, fact.amount, words(fact.key), words(fact.label), words(fact.origin)
             )
             step.hear(self._work, states, bound, told, now)
         if self._alive is None:
