@@ -16,7 +16,7 @@ from libc.string cimport memcmp, memcpy, memset
 
 from stream.batches cimport Record, plain
 from stream.civil cimport days, length
-from stream.packed cimport Out, Span, i64, put_raw, span, words
+from stream.packed cimport Out, Span, i64, put_raw, same, span, words
 from stream.quick cimport UNREADABLE, Fields, attributes, instant
 
 import re
@@ -43,6 +43,8 @@ cdef enum:
     # digits of an amount, so that it stays below money.LIMIT; of another number
     AMOUNT = 11
     DIGITS = 18
+    # attributes that are read, and `OTHER`
+    ATTRIBUTES = 10
 
 cdef enum Attribute:
     OTHER
@@ -56,7 +58,13 @@ cdef enum Attribute:
     ORIGIN
     DATA
 
-
+_NAMES = ("", "specversion", "id", "source", "type", "subject", "time", "sequence", "kairosorigin", "data")
+cdef Span[ATTRIBUTES] _attributes
+cdef int _place
+for _place in range(ATTRIBUTES):
+    _attributes[_place] = span(_NAMES[_place])
+cdef str _ONE = "1.0"
+cdef Span _VERSION = span(_ONE)
 cdef int _NEEDED = (
     1 << Attribute.VERSION | 1 << Attribute.IDENT | 1 << Attribute.SOURCE | 1 << Attribute.KIND | 1 << Attribute.SUBJECT
     | 1 << Attribute.TIME | 1 << Attribute.DATA
@@ -176,20 +184,6 @@ cdef inline int _characters(Span text) noexcept:
     return found
 
 
-cdef inline bint _is(Span text, const char *other, int size) noexcept:
-    return text.size == size and memcmp(text.at, other, size) == 0
-
-
-cdef int _number(const char *at, int size) noexcept:
-    """Digits; UNREADABLE for anything else."""
-    cdef int place, value = 0
-    for place in range(size):
-        if not 48 <= at[place] <= 57:
-            return UNREADABLE
-        value = value * 10 + at[place] - 48
-    return value
-
-
 cdef i64 _digits(const char *text, Py_ssize_t size) noexcept:
     """A number of at most 18 digits without a leading sign; UNREADABLE for anything else."""
     cdef i64 value = 0
@@ -205,13 +199,13 @@ cdef i64 _digits(const char *text, Py_ssize_t size) noexcept:
 
 cdef bint _date(Span text, i64 *day) noexcept:
     """A date from 1900 to 2200, as a day since 1970."""
-    cdef int year, month, of_month
+    cdef i64 year, month, of_month
     if text.size != 10 or text.at[4] != b"-" or text.at[7] != b"-":
         return False
-    year, month, of_month = _number(text.at, 4), _number(text.at + 5, 2), _number(text.at + 8, 2)
-    if not (FIRST_YEAR <= year <= LAST_YEAR and 1 <= month <= 12 and 1 <= of_month <= length(year, month)):
+    year, month, of_month = _digits(text.at, 4), _digits(text.at + 5, 2), _digits(text.at + 8, 2)
+    if not (FIRST_YEAR <= year <= LAST_YEAR and 1 <= month <= 12 and 1 <= of_month <= length(year, <int>month)):
         return False
-    day[0] = days(year, month, of_month)
+    day[0] = days(year, <int>month, <int>of_month)
     return True
 
 
@@ -365,7 +359,7 @@ cdef class Shape:
             # fields mostly come in the order of their type
             for tried in range(part.count):
                 field = self.fields + part.first + place
-                if _is(name, field.name.at, field.name.size):
+                if same(name, field.name):
                     break
                 place = place + 1 if place + 1 < part.count else 0
             else:
@@ -410,7 +404,7 @@ cdef class Shape:
         leaf.begin, leaf.size = <int>(text.at - c.base), text.size
         if field.form == Form.WORD:
             for place in range(field.first, field.first + field.count):
-                if _is(text, self.words[place].at, self.words[place].size):
+                if same(text, self.words[place]):
                     return True
             return False
         if field.form == Form.DATE:
@@ -539,28 +533,35 @@ cdef class Scanned:
     cdef Span origin(self, char *room) noexcept:
         """`Event.origin`, written into this room of `COORDINATES` bytes unless the record says it."""
         cdef Span text
-        cdef i64[2] numbers
-        cdef char[20] digits
-        cdef int place, count
+        cdef char *at = room
         if self.given.at is not NULL:
             return self.given
         text = _topic(self.place)
-        memcpy(room, text.at, text.size)
-        text.at = room
-        numbers[0], numbers[1] = _partition(self.place), self.offset
-        for place in range(self.order is _SEQUENCED, 2):
-            room[text.size] = b":" if self.order is _SEQUENCED else b"@" if place else b"/"
-            text.size += 1
-            count = 0
-            while numbers[place] or not count:
-                digits[count] = <char>(48 + numbers[place] % 10)
-                numbers[place] //= 10
-                count += 1
-            while count:
-                count -= 1
-                room[text.size] = digits[count]
-                text.size += 1
+        memcpy(at, text.at, text.size)
+        at += text.size
+        if self.order is _SEQUENCED:
+            at = _put_number(at, b":", self.offset)
+        else:
+            at = _put_number(_put_number(at, b"/", _partition(self.place)), b"@", self.offset)
+        text.at, text.size = room, <int>(at - room)
         return text
+
+
+cdef char *_put_number(char *at, char sign, i64 value) noexcept:
+    """Write a sign and a number that is not negative; where they end."""
+    cdef char[20] digits
+    cdef int count = 0
+    at[0] = sign
+    at += 1
+    while value or not count:
+        digits[count] = <char>(48 + value % 10)
+        value //= 10
+        count += 1
+    while count:
+        count -= 1
+        at[0] = digits[count]
+        at += 1
+    return at
 
 
 cdef tuple _standing(source, where):
@@ -729,7 +730,7 @@ cdef class Reader:
             found.sequence = fields.sequence
         if fields.origin.at is not NULL:
             found.given = fields.origin
-        if fields.kind.at is NULL or fields.time.at is NULL or not _is(fields.version, b"1.0", 3):
+        if fields.kind.at is NULL or fields.time.at is NULL or not same(fields.version, _VERSION):
             return False
         if not self._kind(found, fields.kind):
             return False
@@ -745,7 +746,8 @@ cdef class Reader:
         """An event that is all in its text."""
         cdef Cursor c, early
         cdef const char *after = NULL
-        cdef Span name, text, time
+        cdef Span[ATTRIBUTES] texts
+        cdef Span name
         cdef int which, seen = 0
         early.at = NULL
         c.at = c.base = PyBytes_AS_STRING(found.value)
@@ -774,26 +776,14 @@ cdef class Reader:
                         return False
                 elif which == Attribute.ORIGIN and _letters(&c, b"null", 4):
                     pass
-                elif not _string(&c, &text):
+                elif not _string(&c, texts + which):
                     return False
-                elif which == Attribute.VERSION:
-                    if not _is(text, b"1.0", 3):
-                        return False
-                elif which == Attribute.KIND:
-                    if not self._kind(found, text):
-                        return False
-                elif which == Attribute.IDENT:
-                    found.ident = text
-                elif which == Attribute.SOURCE:
-                    found.producer = text
-                elif which == Attribute.SUBJECT:
-                    found.subject_text = text
+                elif which == Attribute.KIND and not self._kind(found, texts[which]):
+                    return False
                 elif which == Attribute.SEQUENCE:
-                    found.sequence = text
-                elif which == Attribute.TIME:
-                    time = text
-                elif found.given.at is NULL:
-                    found.given = text
+                    found.sequence = texts[which]
+                elif which == Attribute.ORIGIN and found.given.at is NULL:
+                    found.given = texts[which]
             if not _sign(&c, b","):
                 break
         else:
@@ -802,7 +792,9 @@ cdef class Reader:
             return False
         if early.at is not NULL and not (found.shape.read(&early, &found.payload, &self._currencies) and early.at == after):
             return False
-        return self._judged(found, time)
+        found.ident, found.producer = texts[<int>Attribute.IDENT], texts[<int>Attribute.SOURCE]
+        found.subject_text = texts[<int>Attribute.SUBJECT]
+        return same(texts[<int>Attribute.VERSION], _VERSION) and self._judged(found, texts[<int>Attribute.TIME])
 
     cdef bint _kind(self, Scanned found, Span text) except -1:
         """The type, by the word for it."""
@@ -828,22 +820,8 @@ cdef class Reader:
 
 cdef int _attribute(Span name) noexcept:
     """Which of the attributes that are read this is."""
-    if _is(name, b"id", 2):
-        return Attribute.IDENT
-    if _is(name, b"type", 4):
-        return Attribute.KIND
-    if _is(name, b"time", 4):
-        return Attribute.TIME
-    if _is(name, b"data", 4):
-        return Attribute.DATA
-    if _is(name, b"source", 6):
-        return Attribute.SOURCE
-    if _is(name, b"subject", 7):
-        return Attribute.SUBJECT
-    if _is(name, b"sequence", 8):
-        return Attribute.SEQUENCE
-    if _is(name, b"specversion", 11):
-        return Attribute.VERSION
-    if _is(name, b"kairosorigin", 12):
-        return Attribute.ORIGIN
+    cdef int place
+    for place in range(Attribute.VERSION, ATTRIBUTES):
+        if same(name, _attributes[place]):
+            return place
     return Attribute.OTHER
