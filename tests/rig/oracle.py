@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from multiprocessing import get_context
 from tempfile import TemporaryFile
 from typing import NamedTuple
@@ -88,11 +89,13 @@ def judge(settings: Settings, log: Log | None, sent: int) -> tuple[Verdict, list
 
 
 def journal_replay(settings: Settings) -> tuple[Replay, Collected]:
-    """The engine over the recorded journal."""
+    """The engine over the recorded journal, as far as it was decided: a tick may be journaled after a worker's last chunk."""
     sink = Collected()
     replay = Replay(engine(settings), sink)
+    with closing(cluster.ledgers(settings)) as looks:
+        decided = {number: records.Range(end=ledger.next) for number, ledger in next(looks).items()}
     with TemporaryFile() as journal:
-        records.record(settings, JOURNAL, journal)
+        records.record(settings, JOURNAL, journal, decided)
         journal.seek(0)
         replay.journal(Numbered("journal.jsonl", number, line.rstrip(b"\n")) for number, line in enumerate(journal, 1))
     return replay, sink
