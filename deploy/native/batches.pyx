@@ -252,12 +252,37 @@ cdef class Batch:
         return self
 
     def __next__(self):
+        made = self._record()
+        if made is None:
+            raise StopIteration
+        return made
+
+    def run(self, Py_ssize_t most, Py_ssize_t weight):
+        """The next records, at most so many, or until they weigh as many bytes, and their bytes; none after the last.
+
+        Raises CorruptRecordException for what is no record.
+        """
+        cdef list found = []
+        cdef Py_ssize_t size = 0
+        cdef Record made
+        while len(found) < most and size < weight:
+            made = self._record()
+            if made is None:
+                break
+            size += PyBytes_GET_SIZE(made.headers.raw)
+            size += 0 if made.key is None else PyBytes_GET_SIZE(made.key)
+            size += 0 if made.value is None else PyBytes_GET_SIZE(made.value)
+            found.append(made)
+        return found, size
+
+    cdef Record _record(self):
+        """The next record; None after the last."""
         if not self._open:
             self._unpack()
         if self._read >= self._count:
             if self._at != self._end:
                 raise CorruptRecordException(f"{self._end - self._at} unconsumed bytes after all records consumed")
-            raise StopIteration
+            return None
         cdef Record made = Record.__new__(Record)
         if not self._next(made):
             raise CorruptRecordException("Found invalid record structure")

@@ -117,8 +117,8 @@ cdef class Teller:
     cdef int _write(self, bytes head, str subject, made, tuple verdicts, str episode) except -1:
         cdef Spoken spoken
         cdef bint first = True
-        rule, telling, signal, proposal, ident, readings = made
-        moment, key, phase, at, opened, facts, conditions, origins, shared = signal
+        telling, signal, proposal = made.telling, made.signal, made.proposal
+        facts = signal.facts
         spoken = self.known.get(id(telling))
         if spoken is None:
             spoken = self.known[id(telling)] = Spoken(telling)
@@ -126,15 +126,15 @@ cdef class Teller:
         self._bytes(b'"episode":{"id":"')
         self._text(episode)
         self._bytes(b'","key":"')
-        self._text(key)
+        self._text(signal.key)
         self._bytes(b'","phase":"')
-        self._text(phase.value)
+        self._text(signal.phase.value)
         self._bytes(b'","opened_at":"')
-        self._stamp(PyLong_AsLongLong(opened))
+        self._stamp(PyLong_AsLongLong(signal.opened))
         self._bytes(b'"},"subject":{"ref":"')
         self._text(subject)
         self._bytes(b'"},"context":{"event_time":"')
-        self._stamp(PyLong_AsLongLong(at))
+        self._stamp(PyLong_AsLongLong(signal.at))
         self._bytes(spoken.message)
         self._fill(spoken.zh, facts)
         self._bytes(b'","reason_text_en":"')
@@ -150,32 +150,32 @@ cdef class Teller:
             self._bytes(name)
             self._value(facts[fact])
         self._bytes(b'},"evidence":{"features":[')
-        for name, value, as_of, offsets in readings:
+        for reading in made.readings:
             self._bytes(b'{"name":"' if first else b',{"name":"')
             first = False
-            self._text(name)
+            self._text(reading.name)
             self._bytes(b'","value":')
-            self._value(value)
+            self._value(reading.value)
             self._bytes(b',"as_of":"')
-            self._stamp(PyLong_AsLongLong(as_of))
+            self._stamp(PyLong_AsLongLong(reading.as_of))
             self._bytes(b'","offsets":')
-            self._texts(offsets)
+            self._texts(reading.offsets)
             self._bytes(b"}")
         self._bytes(b'],"conditions":[')
         first = True
-        for text, actual, threshold, distance in conditions:
+        for condition in signal.conditions:
             self._bytes(b'{"text":"' if first else b',{"text":"')
             first = False
-            self._text(text)
+            self._text(condition.text)
             self._bytes(b'","actual":')
-            self._value(actual)
+            self._value(condition.actual)
             self._bytes(b',"threshold":')
-            self._value(threshold)
+            self._value(condition.threshold)
             self._bytes(b',"distance":')
-            self._value(distance)
+            self._value(condition.distance)
             self._bytes(b"}")
         self._bytes(b'],"causes":')
-        self._texts(origins)
+        self._texts(signal.origins)
         self._bytes(self._answers(verdicts))
         self._bytes(self.lineage)
         return 0
@@ -207,7 +207,7 @@ cdef class Teller:
             self._bytes(b"null")
         elif kind is _Money:
             self._bytes(b'{"amount":"')
-            self._money(PyLong_AsLongLong(value[0]), False)
+            self._money(PyLong_AsLongLong(value.minor), False)
             self._bytes(self.ccy)
         elif kind is int:
             self._integer(PyLong_AsLongLong(value))
@@ -216,11 +216,11 @@ cdef class Teller:
             if kind is str:
                 self._text(value)
             elif kind is _Date:
-                self._date(PyLong_AsLongLong(value[0]))
+                self._date(PyLong_AsLongLong(value.day))
             elif kind is _Instant:
-                self._stamp(PyLong_AsLongLong(value[0]))
+                self._stamp(PyLong_AsLongLong(value.at))
             elif kind is _Share:
-                self._share(PyLong_AsLongLong(value[0]))
+                self._share(PyLong_AsLongLong(value.ppm))
             else:
                 self.odd = True
             self._bytes(b'"')
@@ -231,11 +231,11 @@ cdef class Teller:
         cdef object kind = type(value)
         cdef i64 ppm
         if kind is _Money:
-            self._money(PyLong_AsLongLong(value[0]), True)
+            self._money(PyLong_AsLongLong(value.minor), True)
         elif kind is _Date:
-            self._date(PyLong_AsLongLong(value[0]))
+            self._date(PyLong_AsLongLong(value.day))
         elif kind is _Share:
-            ppm = PyLong_AsLongLong(value[0])
+            ppm = PyLong_AsLongLong(value.ppm)
             self._integer(floored(ppm, 10_000))
             self._bytes(b".")
             self._integer((ppm - floored(ppm, 10_000) * 10_000) // 1_000)

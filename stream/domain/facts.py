@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple, Protocol
 
+import msgspec
 
-class Fact(NamedTuple):
+
+class Fact(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """An event as one rule sees it. Small on purpose: a fact that must wait for a deadline waits in the customer's row.
 
     Attributes:

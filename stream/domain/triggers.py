@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
+
+import msgspec
 
 
 class Phase(StrEnum):
@@ -14,25 +15,25 @@ class Phase(StrEnum):
     CLOSED = "closed"
 
 
-class Money(NamedTuple):
+class Money(msgspec.Struct, frozen=True, gc=False):
     """An amount of the pack's base currency, minor units."""
 
     minor: int
 
 
-class Date(NamedTuple):
+class Date(msgspec.Struct, frozen=True, gc=False):
     """A calendar date of the pack's zone, as an ordinal day."""
 
     day: int
 
 
-class Instant(NamedTuple):
+class Instant(msgspec.Struct, frozen=True, gc=False):
     """UTC milliseconds."""
 
     at: int
 
 
-class Share(NamedTuple):
+class Share(msgspec.Struct, frozen=True, gc=False):
     """A ratio in parts per million: exact, and the same text everywhere."""
 
     ppm: int
@@ -42,7 +43,7 @@ Value = int | str | Money | Date | Instant | Share | None
 """What a fact can be. On the wire: integer, text, money object, ISO date, RFC 3339 stamp, decimal text."""
 
 
-class Condition(NamedTuple):
+class Condition(msgspec.Struct, frozen=True, gc=False):
     """One comparison that held, so that a reader can check it by hand. `distance` is actual minus threshold."""
 
     text: str
@@ -51,7 +52,7 @@ class Condition(NamedTuple):
     distance: Value
 
 
-class Signal(NamedTuple):
+class Signal(msgspec.Struct, frozen=True, gc=False):
     """A mechanism says: this moment came for this customer.
 
     Attributes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -21,7 +21,7 @@ Inputs = Mapping[str, tuple[tuple[Condition, int], ...]]
 """By event type, the conditions of a feature's inputs and the sign of their amounts."""
 
 
-class Reading(NamedTuple):
+class Reading(msgspec.Struct, frozen=True, gc=False):
     """A feature shown as evidence: its value, the instant it stands for, the coordinates it came from."""
 
     name: str

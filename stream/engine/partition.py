@@ -159,7 +159,7 @@ class Partition:
                 yield None
         yield from self._tell(work, told)
         rows: list[tuple[bytes, bytes | None]] = [(subject.encode(), raw) for subject, raw in self._overlay.items()]
-        yield Decision(consumed, work.outputs, [*rows, (LEDGER, self._ledger())], work.counts)
+        yield Decision(consumed, work.outputs, [*rows, (LEDGER, self._ledger())], work.counts, work.times)
 
     def accept(self, decision: Decision) -> None:
         """The last decision is durable: its rows are the rows."""

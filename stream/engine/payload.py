@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 from stream import __version__
 from stream.domain.money import exponent
@@ -20,7 +22,7 @@ from stream.wire import outputs
 from stream.wire.encode import Envelope, details_value, payload, stamp, suppressed_id, trigger_id
 
 
-class Candidate(NamedTuple):
+class Candidate(msgspec.Struct, frozen=True, gc=False):
     """A signal the pack speaks of, with everything known before the gates are asked."""
 
     rule: str
@@ -114,12 +116,11 @@ class Speaker:
         return outputs.Feature(name=reading.name, value=value, as_of=stamp(reading.as_of), offsets=reading.offsets)
 
     def _condition(self, condition: Condition) -> outputs.Condition:
-        text, actual, threshold, distance = condition
         return outputs.Condition(
-            text=text,
-            actual=details_value(actual, self._ccy),
-            threshold=details_value(threshold, self._ccy),
-            distance=details_value(distance, self._ccy),
+            text=condition.text,
+            actual=details_value(condition.actual, self._ccy),
+            threshold=details_value(condition.threshold, self._ccy),
+            distance=details_value(condition.distance, self._ccy),
         )
 
 

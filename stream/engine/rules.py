@@ -14,8 +14,6 @@ from stream.mechanisms.protocol import Mechanism
 from stream.packs.spec import Emit
 from stream.wire.outputs import TRIGGERS, Part
 
-_new: Any = tuple.__new__
-
 
 class Template:
     """A reason text with facts in braces, taken apart once.
@@ -120,7 +118,7 @@ class Bound:
         key = _text(self._key(seen.data)) if self._key is not None else ""
         label = _text(self._label(seen.data)) if self._label is not None else ""
         event = seen.event
-        return _new(Fact, (role, event.at, seen.day, amount, key, label, event.origin))  # type: ignore[no-any-return]
+        return Fact(role, event.at, seen.day, amount, key, label, event.origin)
 
 
 def _text(value: Any) -> str:

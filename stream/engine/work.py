@@ -37,7 +37,7 @@ class Work:
     def __init__(self, plan: Plan, speaker: Speaker, writer: Writer, traces: list[Trace] | None = None) -> None:
         self.plan = plan
         self.place = 0
-        self._said: list[tuple[int, Output]] = []
+        self._said: list[tuple[int, Output, int | None]] = []
         self._tally: list[tuple[str, ...]] = []
         self.counts: Counts = Counter()
         self._speaker, self._writer, self._traces = speaker, writer, traces
@@ -45,10 +45,15 @@ class Work:
     @property
     def outputs(self) -> list[Output]:
         """In the order of the records that caused them, whatever order these were worked on in."""
-        return [output for _, output in sorted(self._said, key=_PLACE)]
+        return [output for _, output, _ in sorted(self._said, key=_PLACE)]
 
-    def _say(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers) -> None:
-        self._said.append((self.place, Output(topic, key, value, headers)))
+    @property
+    def times(self) -> list[int]:
+        """Event times of the triggers, UTC ms."""
+        return [at for _, _, at in self._said if at is not None]
+
+    def _say(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers, at: int | None = None) -> None:
+        self._said.append((self.place, Output(topic, key, value, headers), at))
 
     @property
     def mark(self) -> tuple[int, int]:
@@ -69,7 +74,7 @@ class Work:
         """The candidate is a trigger."""
         envelope, data = self._speaker.trigger(customer.subject, made, verdicts)
         kind = made.proposal.type
-        self._say(topic_of(kind), customer.subject.encode(), data, self._writer.headers(envelope))
+        self._say(topic_of(kind), customer.subject.encode(), data, self._writer.headers(envelope), made.signal.at)
         self._count("candidate", made.rule)
         self._count("trigger", made.rule, kind)
         self.trace(customer, made.rule, "trigger", made.id)

@@ -52,7 +52,7 @@ class Ledger(msgspec.Struct, array_like=True, gc=False):
     fired: dict[str, list[tuple[int, str]]] = {}
 
 
-class Proposal(NamedTuple):
+class Proposal(msgspec.Struct, frozen=True, gc=False):
     """What the gates ask about a candidate; durations in ms, 0 for none."""
 
     type: str

@@ -10,7 +10,7 @@ import uuid
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import msgspec
 import orjson
@@ -103,7 +103,7 @@ def details(kind: str, facts: Mapping[str, said.Value], ccy: str) -> Part:
     return struct(**{name: details_value(facts[name], ccy) for name in struct.__struct_fields__})
 
 
-class Envelope(NamedTuple):
+class Envelope(msgspec.Struct, frozen=True, gc=False):
     """What an output says about itself.
 
     Attributes:

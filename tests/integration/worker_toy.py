@@ -41,6 +41,7 @@ class ToyDecision(NamedTuple):
     outputs: list[ToyOutput]
     rows: list[tuple[bytes, bytes | None]]
     counts: Counter[tuple[str, ...]]
+    times: tuple[int, ...] = ()
 
 
 class ToyPartition:

@@ -10,6 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from stream.domain.days import DAY, Calendar
+from stream.domain.triggers import Money
 from stream.engine.filters import Condition
 from stream.engine.floating import Fading, Spread
 from stream.features import decayed, moments
@@ -143,7 +144,7 @@ def test_a_date_shows_what_is_left_at_its_close(told: list[tuple[int, int]], day
     assume(close >= state.at)
 
     assert feature.amount(state, date) == round(state.value * exp((state.at - close) / SPAN))
-    assert feature.reading(state, date, close).value == (feature.amount(state, date),)
+    assert feature.reading(state, date, close).value == Money(feature.amount(state, date))
     assert feature.reading(state, date, state.at - 1).offsets == ()
 
 

@@ -55,7 +55,7 @@ def waiting(rule: Absence, facts: list[Fact]) -> list[Moment]:
     """Twin of A and B: one key after the other, one A after the other."""
     said: list[Moment] = []
     for key in {each.key for each in facts}:
-        firsts = sorted({each.at: each for each in facts if each.key == key and each.role & Role.A}.values())
+        firsts = list({each.at: each for each in facts if each.key == key and each.role & Role.A}.values())
         ends = sorted(each.at for each in facts if each.key == key and each.role & Role.B)
         firsts.sort(key=lambda each: each.at)
         free = 0

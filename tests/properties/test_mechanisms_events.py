@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from stream.domain.days import DAY, HOUR, month
 from stream.domain.facts import Fact, Role, Standing
-from stream.domain.triggers import Money, Phase
+from stream.domain.triggers import Money, Phase, Share
 from stream.mechanisms.count import Count, Period, Target
 from stream.mechanisms.sequence import MOST_OPEN, Sequence
 from stream.mechanisms.significance import Significance
@@ -66,7 +66,7 @@ def test_sequence_tells_the_sum_that_completed_it() -> None:
     (signal,) = driven(Sequence(24 * HOUR, 500_000), facts, NOTHING, START)
 
     assert (signal.facts["amount"], signal.facts["followed"]) == (Money(1000), Money(550))
-    assert (signal.facts["share"], signal.facts["elapsed_s"]) == ((550_000,), 7200)
+    assert (signal.facts["share"], signal.facts["elapsed_s"]) == (Share(550_000), 7200)
     assert signal.origins == (facts[0].origin, facts[2].origin)
 
 

@@ -80,13 +80,21 @@ def test_what_is_ordinary_is_written_in_c(
     """Were it not, the law above would compare the Python with itself: numbers of 64 bits are written, and any text."""
     plan, made = given_
     shown = [*made.signal.facts.values(), *(reading.value for reading in made.readings)]
-    shown += [value for condition in made.signal.conditions for value in condition[1:]]
-    large = any(abs(value[0] if isinstance(value, (Money, Share)) else value) >= 1 << 63 for value in shown if number(value))
+    shown += [value for each in made.signal.conditions for value in (each.actual, each.threshold, each.distance)]
+    large = any(abs(number) >= 1 << 63 for number in map(number_of, shown))
 
     data = Speaker(plan)._native.data({}, subject, made, answers, "E")
 
     assert large or data is not None
 
 
-def number(value: Value) -> bool:
-    return isinstance(value, (int, Money, Share))
+def number_of(value: Value) -> int:
+    return (
+        value.minor
+        if isinstance(value, Money)
+        else value.ppm
+        if isinstance(value, Share)
+        else value
+        if isinstance(value, int)
+        else 0
+    )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from stream.domain.days import DAY, Calendar, parse
 from stream.domain.facts import Fact, Role, Standing
@@ -69,7 +70,7 @@ def signals() -> Iterator[tuple[str, Signal]]:
     wait = Absence((Stage("a", Phase.OPENED, DAY),), False, CALENDAR, ended="b")
     yield from (("absence", each) for each in told(wait, [(fact(0), 0), (fact(9, role=Role.B), 0)]))
     yield from (("rhythm", each) for each in told(Rhythm(CALENDAR), [(fact(day), 0) for day in (0, 31, 99)]))
-    pair = [(fact(0, 100), 0), (fact(0, 90, Role.B)._replace(at=fact(0).at + 1), 0)]
+    pair = [(fact(0, 100), 0), (replace(fact(0, 90, Role.B), at=fact(0).at + 1), 0)]
     yield from (("sequence", each) for each in told(Sequence(DAY, 500_000), pair))
     yield from (("significance", each) for each in told(Significance("h", 10, 3_000_000, 5), [(fact(0, 9_000), 0)]))
     for period in Period:

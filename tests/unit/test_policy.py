@@ -9,6 +9,7 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from stream.domain.days import DAY
 from stream.domain.reasons import Refusal
@@ -59,7 +60,7 @@ def test_arrears_bar_sales_not_service() -> None:
     arrears(ledger, "L1", 1, 30)
 
     assert refused(ledger) == ["HARM_ARREARS"]
-    assert refused(ledger, PROPOSAL._replace(sales=False)) == []
+    assert refused(ledger, replace(PROPOSAL, sales=False)) == []
 
 
 def test_arrears_of_any_product_bar_until_all_are_paid() -> None:
@@ -175,17 +176,17 @@ def test_arrears_are_the_same_in_any_order(news: list[tuple[int, int]], seed: in
 def test_cooldown_holds_before_and_after_what_was_sent(apart: int, cooling: bool) -> None:
     """By event time, in both directions: a late one may not come closer either."""
     ledger = Ledger()
-    spend(ledger, PROPOSAL._replace(at=20 * DAY + apart, key="k0"))
+    spend(ledger, replace(PROPOSAL, at=20 * DAY + apart, key="k0"))
 
-    assert refused(ledger, PROPOSAL._replace(cooldown=5 * DAY)) == (["COOLDOWN"] if cooling else [])
+    assert refused(ledger, replace(PROPOSAL, cooldown=5 * DAY)) == (["COOLDOWN"] if cooling else [])
 
 
 def test_cooldown_is_per_type() -> None:
     """Another type's trigger does not cool this one."""
     ledger = Ledger()
-    spend(ledger, PROPOSAL._replace(type="tier.downgraded", key="k0"))
+    spend(ledger, replace(PROPOSAL, type="tier.downgraded", key="k0"))
 
-    assert refused(ledger, PROPOSAL._replace(cooldown=5 * DAY)) == []
+    assert refused(ledger, replace(PROPOSAL, cooldown=5 * DAY)) == []
 
 
 def test_episode_is_told_once() -> None:
@@ -193,15 +194,15 @@ def test_episode_is_told_once() -> None:
     ledger = Ledger()
     spend(ledger, PROPOSAL)
 
-    assert refused(ledger, PROPOSAL._replace(at=400 * DAY), 400 * DAY) == ["DUPLICATE_EPISODE"]
-    assert refused(ledger, PROPOSAL._replace(key="k2")) == []
-    assert refused(ledger, PROPOSAL._replace(type="tier.downgraded")) == []
+    assert refused(ledger, replace(PROPOSAL, at=400 * DAY), 400 * DAY) == ["DUPLICATE_EPISODE"]
+    assert refused(ledger, replace(PROPOSAL, key="k2")) == []
+    assert refused(ledger, replace(PROPOSAL, type="tier.downgraded")) == []
 
 
 @pytest.mark.parametrize(("late", "expired"), [(DAY - 1, False), (DAY, True), (0, False)])
 def test_expiry_is_measured_to_the_decision(late: int, expired: bool) -> None:
     """What is decided at or after its expiry is not sent."""
-    asked = refused(Ledger(), PROPOSAL._replace(expires=DAY), PROPOSAL.at + late)
+    asked = refused(Ledger(), replace(PROPOSAL, expires=DAY), PROPOSAL.at + late)
 
     assert asked == (["EXPIRED"] if expired else [])
 
@@ -213,7 +214,7 @@ def test_every_refusal_is_reported() -> None:
     permission(ledger, "consent", EVERYTHING, 1, True)
     permission(ledger, "consent", "wealth", 1, True)
     spend(ledger, PROPOSAL)
-    proposal = PROPOSAL._replace(cooldown=DAY, expires=DAY)
+    proposal = replace(PROPOSAL, cooldown=DAY, expires=DAY)
 
     assert refused(ledger, proposal, PROPOSAL.at + DAY) == [each.value for each in Refusal]
 
@@ -223,7 +224,7 @@ def test_cooldown_is_never_broken_in_any_window(times: list[int], cooldown: int)
     """Whatever is proposed in whatever order, two triggers that are both remembered are a cooldown apart."""
     ledger = Ledger()
     for place, day in enumerate(times):
-        proposal = PROPOSAL._replace(at=day * DAY, key=f"k{place}", cooldown=cooldown * DAY)
+        proposal = replace(PROPOSAL, at=day * DAY, key=f"k{place}", cooldown=cooldown * DAY)
         if not refused(ledger, proposal):
             spend(ledger, proposal)
 

@@ -8,6 +8,7 @@ import uuid
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from stream.domain import triggers as said
 from stream.domain.days import parse
@@ -129,7 +130,7 @@ def test_live_and_replay_differ_in_the_mode_only() -> None:
 
 def test_no_expiry_no_attribute() -> None:
     """CloudEvents knows no null attribute."""
-    assert "ce_expirytime" not in dict(Writer().headers(ABOUT._replace(expires=None)))
+    assert "ce_expirytime" not in dict(Writer().headers(replace(ABOUT, expires=None)))
 
 
 def test_a_dead_letter_keeps_what_came_and_says_why() -> None:

@@ -8,9 +8,9 @@ partition computes while another commits.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException
@@ -19,14 +19,13 @@ from faust.types import TP
 from stream.domain.errors import StateError
 from stream.shell.kafka import restore
 from stream.shell.kafka.failstop import guarded, stop
-from stream.shell.kafka.plan import Decision, Output, Partition, PartitionFactory, Plan
+from stream.shell.kafka.plan import Decision, Partition, PartitionFactory, Plan
 from stream.shell.kafka.positions import Committed, Inbox, rest
 from stream.shell.kafka.rows import key_hash
 from stream.shell.kafka.sink import Sink
 from stream.shell.kafka.telemetry import Telemetry
 from stream.shell.kafka.world import World
 from stream.shell.logs import logger
-from stream.wire.instants import Instants
 
 AHEAD = 4
 """Chunks of one partition that may wait."""
@@ -40,8 +39,7 @@ TAKEN = (KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PROD
 """What the broker answers to an owner that is none any more."""
 RAISE = "kairos rows shows the largest, raise KAIROS_MAX_ROW_BYTES and max.message.bytes of the state topic to go on"
 CHECK = "kairos topics check says which topic takes less than it must"
-TRIGGERS = "out.trigger."
-_INSTANTS = Instants()
+_timestamp = attrgetter("timestamp")
 log = logger(__name__)
 
 
@@ -248,9 +246,9 @@ class Decide:
         one.applied = one.partition.next_offset
         one.decided += 1
         one.spent(len(covered), computed)
-        oldest = min((record.timestamp for record in covered), default=None)
+        oldest = min(map(_timestamp, covered), default=None)
         self._telemetry.decided(one.number, len(covered), decision.counts, computed)
-        self._telemetry.committed(one.number, seconds, oldest, len(decision.outputs), event_times(decision.outputs))
+        self._telemetry.committed(one.number, seconds, oldest, len(decision.outputs), decision.times)
 
     def _break(self, one: JournalPartition) -> None:
         """Stop rather than bury a whole topic: nothing of this chunk is committed, so the next start stops here, too."""
@@ -266,17 +264,6 @@ class Decide:
             if value is not None and len(value) > limit:
                 about: dict[str, Any] = {"key_hash": key_hash(key), "bytes": len(value), "limit": limit}
                 stop("a customer's row is too large", partition=one.number, reason=RAISE, **about)
-
-
-def event_times(outputs: Iterable[Output]) -> list[int]:
-    """Of the triggers among them, UTC ms; a deadline may lie beyond the years that an event can have."""
-    found = []
-    for output in outputs:
-        times = (content for name, content in output.headers if name == "ce_time")
-        if output.topic.startswith(TRIGGERS) and (time := next(times, None)) is not None:
-            with suppress(ValueError):
-                found.append(_INSTANTS.parse(time.decode()))
-    return found
 
 
 def _into(seen: set[int], number: int) -> Callable[[bytes, bytes | None], None]:

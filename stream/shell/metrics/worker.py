@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -122,9 +123,8 @@ class Metrics:
         self._committing.observe(seconds)
         self._touched(partition, now)
         if oldest is not None and outputs:
-            weigh(self._end_to_end, max(0.0, now - oldest / 1000), outputs)
-        for at in events:
-            self._since_event.observe(max(0.0, now - at / 1000))
+            observe(self._end_to_end, [max(0.0, now - oldest / 1000)] * outputs)
+        observe(self._since_event, [max(0.0, now - at / 1000) for at in events])
         self._closed(partition)
 
     def transaction_open(self, partition: int) -> None:
@@ -235,13 +235,12 @@ class Metrics:
             _LOG.warning("the engine counts something that has no metric")
 
 
-def weigh(histogram: Histogram, seconds: float, times: int) -> None:
-    """Observes the same value so many times at the price of one.
+def observe(histogram: Histogram, values: Sequence[float]) -> None:
+    """Observes all of these, each bucket being touched once.
 
     The library has no call for it: this does what its `observe` does, on its private parts (the version is pinned).
     """
-    histogram._sum.inc(seconds * times)
-    for bound, bucket in zip(histogram._upper_bounds, histogram._buckets, strict=True):
-        if seconds <= bound:
-            bucket.inc(times)
-            break
+    histogram._sum.inc(sum(values))
+    bounds = histogram._upper_bounds
+    for place, times in Counter(bisect_left(bounds, value) for value in values).items():
+        histogram._buckets[place].inc(times)
