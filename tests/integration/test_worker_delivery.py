@@ -52,10 +52,16 @@ def harm(fleet: trial.Fleet) -> dict[str, Any]:
 
 
 def settle(fleet: trial.Fleet, expected: int, patience: float = 40.0) -> None:
-    """Wait until the outputs are complete, or patience ends; the checks say which."""
-    until = time.monotonic() + patience
-    while time.monotonic() < until and len(trial.read(fleet.settings, "out.trigger.tier")) < expected:
+    """Wait until the outputs are complete and every source's time is known, or patience ends; the checks say which."""
+    until, settings = time.monotonic() + patience, fleet.settings
+    while time.monotonic() < until and (len(trial.read(settings, "out.trigger.tier")) < expected or not timed(settings)):
         time.sleep(0.5)
+
+
+def timed(settings: Settings) -> bool:
+    """Whether each journal partition's last tick has a time of every source: a new owner's first ticks have not."""
+    ticks = [[record.clock for record in records if record.clock is not None] for records in trial.journal(settings).values()]
+    return all(set(each[-1]) >= set(trial.PARTITIONS) for each in ticks if each)
 
 
 @pytest.mark.timeout(150)
