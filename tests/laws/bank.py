@@ -25,7 +25,9 @@ from stream.shell.replay import Collected, Replay
 from stream.simulator import Bank, poison
 from stream.wire.instants import Instants
 from stream.wire.registry import topic_of
-from tests.builders import LOG, Happening, Said, journal, journaled, rich_pack, said, ticked
+from tests.builders import LOG, Happening, Said, journal, journaled, replayed, rich_pack, said, ticked
+
+FIRST = 2000
 
 
 class Book:
@@ -42,6 +44,11 @@ class Book:
     @cached_property
     def lines(self) -> list[bytes]:
         return [line.line for line in self.log]
+
+    @cached_property
+    def begun(self) -> Said:
+        """What the first of its lines say, likewise."""
+        return replayed(self.engine, self.lines[:FIRST])
 
     @cached_property
     def run(self) -> tuple[list[Output], Counts]:
