@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import signal
-import subprocess
 from pathlib import Path
 from threading import Event
 from types import SimpleNamespace
@@ -13,8 +10,8 @@ from typing import Any
 import orjson
 import pytest
 
-from tests.bench.jobj import log, page, restore, trial, watch
-from tests.bench.jobj.contenders import RESTORING, kairos
+from tests.bench.jobj import log, page, restore, trial
+from tests.bench.jobj.contenders import RESTORING
 from tests.bench.jobj.log import Log
 from tests.bench.jobj.restore import Restored
 from tests.bench.jobj.results import Results
@@ -22,7 +19,6 @@ from tests.bench.jobj.rounds import Figure
 from tests.bench.jobj.wires import Seen
 
 EVENTS, CUSTOMERS, FILL = 900, 300, 600
-bash = pytest.mark.skipif(shutil.which("bash") is None, reason="bash is needed")
 
 
 @pytest.fixture(scope="module")
@@ -118,35 +114,3 @@ def test_results_of_a_recovery_are_kept_and_shown(tmp_path: Path) -> None:
     assert text.index("| streams-eos | 10 |") < text.index("| streams-eos | 1,000 |")
     assert next(each.title for each in RESTORING if each.name == "streams-eos") in text
     assert restore.kept(tmp_path / "none.json") == []
-
-
-def pair(command: str) -> subprocess.Popen[bytes]:
-    """Two of a command of ours, as `kairos-2` starts two workers."""
-    given = ["bash", "-c", kairos.TWO, "bash", "-c", command]
-    return subprocess.Popen(given, stdout=subprocess.PIPE, start_new_session=True)
-
-
-@bash
-def test_two_workers_end_together_when_they_are_told() -> None:
-    """Each under a name of its own, both of one session; nobody is left."""
-    with pair("echo $KAIROS_INSTANCE_ID; exec sleep 60") as process:
-        assert process.stdout is not None
-        names = {process.stdout.readline(), process.stdout.readline()}
-        members = watch.members(process.pid)
-        process.send_signal(signal.SIGTERM)
-        ended = process.wait(30)
-
-    assert names == {b"a\n", b"b\n"}
-    assert len(members) == 3
-    assert ended == 0
-    assert watch.members(process.pid) == []
-
-
-@bash
-def test_one_of_two_workers_does_not_go_on_alone() -> None:
-    """Its fault is that of both."""
-    with pair('[ "$KAIROS_INSTANCE_ID" = b ] && exit 3; exec sleep 60') as process:
-        ended = process.wait(30)
-
-    assert ended == 3
-    assert watch.members(process.pid) == []

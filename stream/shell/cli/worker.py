@@ -13,6 +13,7 @@ from stream.engine.engine import Engine
 from stream.engine.partition import Partition
 from stream.packs import loader
 from stream.packs.spec import Pack
+from stream.shell.cli import collect_rarely, fleet
 from stream.shell.cli.options import settings_of
 from stream.shell.settings import Settings
 
@@ -22,6 +23,7 @@ LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 def run(
     ctx: typer.Context,
     level: Annotated[str, typer.Option("--log-level", help=f"Of Kairos itself: {', '.join(LEVELS)}.")] = "INFO",
+    workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="Processes that share the work; one a core.")] = 1,
 ) -> None:
     """Run a worker until it is told to stop; several share the partitions.
 
@@ -30,17 +32,29 @@ def run(
     KAIROS_METRICS_PORT. Let a supervisor restart it: a worker that cannot know
     an outcome ends itself with exit code 70 and goes on from its ledger.
 
+    With --workers each process is a worker: KAIROS_INSTANCE_ID gets -0, -1 ...
+    behind it, and KAIROS_METRICS_PORT is that of the first, the next has the
+    port after it. All end when one does.
+
     [bold]Examples[/bold]:
       kairos run
       KAIROS_BROKERS=kafka1:9092 KAIROS_PACK=./my_pack kairos run
       KAIROS_METRICS_PORT=0 kairos run     a second one on this machine
+      kairos run --workers 2               two at once
     """
     if level not in LEVELS:
         raise typer.BadParameter(f"expected one of {', '.join(LEVELS)}, got {level!r}", param_hint="--log-level")
     settings = settings_of(ctx)
     pack = loader.load(settings.pack)
     demand_topics(settings)
-    raise typer.Exit(work(settings, pack, level))
+    raise typer.Exit(work(settings, pack, level) if workers == 1 else fleet.run(settings, level, workers, one))
+
+
+def one(settings: Settings, level: str) -> int:
+    """A worker in a process of its own, which has not come by `main`."""
+    pack = loader.load(settings.pack)
+    collect_rarely()
+    return work(settings, pack, level)
 
 
 def demand_topics(settings: Settings) -> None:

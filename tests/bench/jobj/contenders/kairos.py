@@ -6,7 +6,6 @@ The core is that of `make compiled`, but of `Sources`.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache
 from math import exp
@@ -26,12 +25,6 @@ from tests.bench.jobj.wires import Record
 from tests.integration.cluster import KAIROS, environment
 
 PACK = log.Path(__file__).parents[1] / "pack"
-TWO = """
-trap 'trap "" TERM; kill 0; wait; exit' TERM
-for name in a b; do KAIROS_INSTANCE_ID=$name "$0" "$@" & done
-wait -n; code=$?; trap "" TERM; kill 0; wait; exit $code
-"""
-"""Starts a command under two names; passes an end on to both, and the end of one to the other."""
 FLOWS = {"in30": ("f_in_30", 30), "out30": ("f_out_30", 30), "in90": ("f_in_90", 90), "out90": ("f_out_90", 90)}
 
 
@@ -129,15 +122,11 @@ class Ingesting(Kairos):
 
 
 class Pair(Kairos):
-    """Two workers, started at once; they share the journal's partitions. Both end when one does."""
-
-    def missing(self) -> str | None:
-        """The shell that starts them, too."""
-        return super().missing() if shutil.which("bash") else "bash is needed"
+    """Two workers under one command; they share the journal's partitions."""
 
     def command(self, run: Run) -> list[str]:
         """Two processes in one session, so that both count."""
-        return ["bash", "-c", TWO, *super().command(run)]
+        return [*super().command(run), "--workers", "2"]
 
     def settled(self, run: Run) -> bool:
         """The first to come had all of it for a moment."""
