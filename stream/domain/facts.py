@@ -7,7 +7,7 @@ from typing import Final, NamedTuple, Protocol
 import msgspec
 
 
-class Fact(msgspec.Struct, array_like=True, frozen=True, gc=False):
+class Fact(msgspec.Struct, array_like=True, forbid_unknown_fields=True, frozen=True, gc=False):
     """An event as one rule sees it. Small on purpose: a fact that must wait for a deadline waits in the customer's row.
 
     Attributes:

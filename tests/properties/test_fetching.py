@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from types import SimpleNamespace
 from typing import Any
 
@@ -110,3 +112,17 @@ def test_a_damaged_batch_is_not_handed_out(reads: Any) -> None:
     with pytest.raises(CorruptRecordException):
         found.getall(10)
     assert held.state.position == 0
+
+
+@pytest.mark.parametrize("reads", READERS)
+def test_what_was_handed_out_is_let_go_at_once(reads: Any) -> None:
+    """Not only when garbage is collected, which a worker does rarely: a fetch is a megabyte."""
+    gc.disable()
+    try:
+        found, _ = fetched(reads(batch([SMALL] * 3 * RUN, 3)), LeanResult, LeanRecords, 0, [])
+        kept = weakref.ref(found._partition_records)
+        while found.has_more():
+            found.getall(RUN + 1)
+        assert kept() is None
+    finally:
+        gc.enable()

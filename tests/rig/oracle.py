@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
+from io import BytesIO
 from multiprocessing import get_context
 from tempfile import TemporaryFile
 from typing import NamedTuple
@@ -89,11 +90,17 @@ def judge(settings: Settings, log: Log | None, sent: int) -> tuple[Verdict, list
 
 
 def journal_replay(settings: Settings) -> tuple[Replay, Collected]:
-    """The engine over the recorded journal, as far as it was decided: a tick may be journaled after a worker's last chunk."""
+    """The engine over the recorded journal, as far as it was decided: after a worker's last chunk come ticks at most."""
     sink = Collected()
     replay = Replay(engine(settings), sink)
     with closing(cluster.ledgers(settings)) as looks:
-        decided = {number: records.Range(end=ledger.next) for number, ledger in next(looks).items()}
+        ledgers = next(looks)
+    decided = {number: records.Range(end=ledger.next) for number, ledger in ledgers.items()}
+    rest = {number: records.Range() for number in range(settings.journal_partitions)}
+    rest |= {number: records.Range(ledger.next) for number, ledger in ledgers.items()}
+    behind = BytesIO()
+    records.record(settings, JOURNAL, behind, rest)
+    assert all(b'"kairostick":' in line for line in behind.getvalue().splitlines()), "more than ticks was not decided"
     with TemporaryFile() as journal:
         records.record(settings, JOURNAL, journal, decided)
         journal.seek(0)

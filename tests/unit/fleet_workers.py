@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from types import FrameType
 
+from stream.domain.errors import ConfigError
 from stream.shell.settings import Settings
 
 PATIENCE = 60.0
@@ -45,6 +46,11 @@ def one_fails(settings: Settings, level: str) -> int:
     while not (Path(level) / "pod-1").exists() and time.monotonic() < until:
         time.sleep(0.01)
     return 70
+
+
+def refuses(settings: Settings, level: str) -> int:
+    """A fault that the person at the terminal can mend."""
+    raise ConfigError("no such broker")
 
 
 def written(path: Path, text: str) -> None:

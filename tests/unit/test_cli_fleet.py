@@ -11,6 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from stream.domain.errors import ConfigError
+from stream.shell.cli import fleet
+from stream.shell.settings import Settings
+
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import sys
@@ -29,7 +33,8 @@ def started(tmp_path: Path, work: str) -> subprocess.Popen[bytes]:
     program.write_text(PROGRAM)
     where = tmp_path / "said"
     where.mkdir()
-    return subprocess.Popen([sys.executable, str(program), str(where), work], env=os.environ | {"PYTHONPATH": str(ROOT)})
+    command = [sys.executable, str(program), str(where), work]
+    return subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE)
 
 
 def said(tmp_path: Path, number: int, patience: float = 30.0) -> dict[str, str]:
@@ -46,10 +51,9 @@ def gone(pid: int, patience: float = 30.0) -> bool:
     until = time.monotonic() + patience
     while time.monotonic() < until:
         try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return True
-        if (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] == "Z":
+            if (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return True
+        except OSError:
             return True
         time.sleep(0.05)
     return False
@@ -74,6 +78,17 @@ def test_one_does_not_go_on_alone(tmp_path: Path) -> None:
 
     assert code == 70
     assert (tmp_path / "said" / "pod-1").read_text() == "ended"
+
+
+def test_what_can_be_mended_is_said_as_by_one_worker(tmp_path: Path) -> None:
+    """Without a traceback, with the exit code of wrong use; ports that there are not are refused before anybody starts."""
+    with started(tmp_path, "refuses") as command:
+        assert command.stderr is not None
+        told, code = command.stderr.read().decode().splitlines(), command.wait(30)
+
+    assert (set(told), code) == ({"error: no such broker"}, 2)
+    with pytest.raises(ConfigError, match="65535"):
+        fleet.shares(Settings(metrics_port=65_535), 2)
 
 
 def test_one_that_was_killed_is_a_fault(tmp_path: Path) -> None:

@@ -14,12 +14,8 @@ import typer
 from typer.core import TyperGroup
 
 from stream import __version__
-from stream.domain.errors import ConfigError, DeliveryError, PackError, StateError
 from stream.shell.cli import demo, dlq, explain, kafka, lint, replay, rows, settings, simulate, tail, topics, worker
-from stream.shell.cli.screen import fail
-
-DONE, NO, WRONG, BROKEN = 0, 1, 2, 70
-"""Exit codes; 70 (EX_SOFTWARE) is also a worker that ended itself because an outcome was unknown."""
+from stream.shell.cli.screen import DONE, plainly
 
 
 class Kairos(TyperGroup):
@@ -28,16 +24,8 @@ class Kairos(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run. No traceback for what the person at the terminal can mend."""
         try:
-            return super().invoke(ctx)
-        except PackError as error:
-            fail(["error: the pack cannot be used", *error.faults])
-            raise typer.Exit(WRONG) from None
-        except (ConfigError, StateError) as error:
-            fail([f"error: {error}"])
-            raise typer.Exit(WRONG) from None
-        except DeliveryError as error:
-            fail([f"error: {error}"])
-            raise typer.Exit(BROKEN) from None
+            with plainly():
+                return super().invoke(ctx)
         except BrokenPipeError:
             # whoever read our output has had enough; what Python still holds must not complain at exit
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

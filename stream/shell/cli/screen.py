@@ -6,13 +6,18 @@ Rule: colour and bars only on a terminal; elsewhere the same words as plain line
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 import typer
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from stream.domain.errors import ConfigError, DeliveryError, PackError, StateError
+
+DONE, NO, WRONG, BROKEN = 0, 1, 2, 70
+"""Exit codes; 70 (EX_SOFTWARE) is also a worker that ended itself because an outcome was unknown."""
 WIDTH = 140
 """Columns where there is no terminal to ask."""
 
@@ -39,6 +44,22 @@ def fail(faults: Iterable[str]) -> None:
     """Say what is wrong, one fault a line, never wrapped: editors jump to ``file:line``."""
     for fault in faults:
         typer.echo(fault, err=True)
+
+
+@contextmanager
+def plainly() -> Iterator[None]:
+    """What the person at the terminal can mend is said without a traceback. Raises typer.Exit with the code for it."""
+    try:
+        yield
+    except PackError as error:
+        fail(["error: the pack cannot be used", *error.faults])
+        raise typer.Exit(WRONG) from None
+    except (ConfigError, StateError) as error:
+        fail([f"error: {error}"])
+        raise typer.Exit(WRONG) from None
+    except DeliveryError as error:
+        fail([f"error: {error}"])
+        raise typer.Exit(BROKEN) from None
 
 
 def note(text: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple, Protocol
@@ -70,11 +70,11 @@ class Runs:
     """A batch that hands out runs: for each record that it is given the client does work of its own, at 2 us.
 
     Args:
-        wanted: How many records may be handed out now.
+        fetched: Says how many records may be handed out now.
     """
 
-    def __init__(self, batch: Any, wanted: Callable[[], int]) -> None:
-        self._batch, self._wanted = batch, wanted
+    def __init__(self, batch: Any, fetched: Running) -> None:
+        self._batch, self._fetched = batch, fetched
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._batch, name)
@@ -86,7 +86,7 @@ class Runs:
     def __iter__(self) -> Iterator[Run]:
         run = getattr(self._batch, "run", None) or partial(_run, iter(self._batch))
         while True:
-            most = min(RUN, self._wanted())
+            most = min(RUN, self._fetched.wanted)
             records, size = run(most, most * USUAL)
             if not records:
                 return
@@ -106,36 +106,44 @@ def _run(batch: Iterator[Any], most: int, weight: int) -> tuple[list[Any], int]:
     return found, size + len(found) * sum(len(content or b"") for record in found[:1] for _, content in record.headers)
 
 
-class LeanRecords(fetcher.PartitionRecords):
-    """Hands out the records as they were parsed, in runs; the client would copy each into an object of its own, at 2 us.
+class Running:
+    """What one fetch brought of one partition, its batches in `Runs`.
 
     Attributes:
         wanted: How many records the next run may have at most.
     """
 
-    next_fetch_offset: int
     wanted = RUN
 
+    def __init__(self, batches: Any) -> None:
+        self._batches = batches
+
+    def has_next(self) -> bool:
+        """Whether there is another batch."""
+        return bool(self._batches.has_next())
+
+    def next_batch(self) -> Runs:
+        """The next of them."""
+        return Runs(self._batches.next_batch(), self)
+
+
+class LeanRecords(fetcher.PartitionRecords):
+    """Hands out the records as they were parsed, in runs; the client would copy each into an object of its own, at 2 us.
+
+    Nothing in here may know itself: a fetch's bytes would stay until garbage is collected, which is rarely.
+    """
+
+    next_fetch_offset: int
+
     def __init__(self, tp: Any, records: Any, *rest: Any) -> None:
-        super().__init__(tp, Running(records, lambda: self.wanted), *rest)
+        self.running = Running(records)
+        super().__init__(tp, self.running, *rest)
 
     def _consumer_record(self, tp: Any, run: Run) -> Run:
         """Of a compressed batch the broker sends all, also what lies before the position asked for."""
         if run.records[0].offset >= self.next_fetch_offset:
             return run
         return run._replace(records=[record for record in run.records if record.offset >= self.next_fetch_offset])
-
-
-class Running:
-    """What one fetch brought of one partition, its batches in `Runs`."""
-
-    def __init__(self, batches: Any, wanted: Callable[[], int]) -> None:
-        self._batches, self._wanted = batches, wanted
-        self.has_next = batches.has_next
-
-    def next_batch(self) -> Runs:
-        """The next of them."""
-        return Runs(self._batches.next_batch(), self._wanted)
 
 
 class Found(list[Any]):
@@ -159,7 +167,7 @@ class LeanResult(fetcher.FetchResult):
         if not self.check_assignment(self._topic_partition) or not self.has_more():
             return found
         while len(found) < max_records and found.size < max_records * USUAL:
-            records.wanted = max_records - len(found)
+            records.running.wanted = max_records - len(found)
             run = next(records, None)
             if run is None:
                 self._partition_records = None
