@@ -73,7 +73,7 @@ class Runs:
         fetched: Says how many records may be handed out now.
     """
 
-    def __init__(self, batch: Any, fetched: Running) -> None:
+    def __init__(self, batch: Any, fetched: Fetched) -> None:
         self._batch, self._fetched = batch, fetched
 
     def __getattr__(self, name: str) -> Any:
@@ -106,7 +106,7 @@ def _run(batch: Iterator[Any], most: int, weight: int) -> tuple[list[Any], int]:
     return found, size + len(found) * sum(len(content or b"") for record in found[:1] for _, content in record.headers)
 
 
-class Running:
+class Fetched:
     """What one fetch brought of one partition, its batches in `Runs`.
 
     Attributes:
@@ -136,8 +136,8 @@ class LeanRecords(fetcher.PartitionRecords):
     next_fetch_offset: int
 
     def __init__(self, tp: Any, records: Any, *rest: Any) -> None:
-        self.running = Running(records)
-        super().__init__(tp, self.running, *rest)
+        self.fetched = Fetched(records)
+        super().__init__(tp, self.fetched, *rest)
 
     def _consumer_record(self, tp: Any, run: Run) -> Run:
         """Of a compressed batch the broker sends all, also what lies before the position asked for."""
@@ -167,7 +167,7 @@ class LeanResult(fetcher.FetchResult):
         if not self.check_assignment(self._topic_partition) or not self.has_more():
             return found
         while len(found) < max_records and found.size < max_records * USUAL:
-            records.running.wanted = max_records - len(found)
+            records.fetched.wanted = max_records - len(found)
             run = next(records, None)
             if run is None:
                 self._partition_records = None
