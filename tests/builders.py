@@ -5,12 +5,17 @@ Rule: nothing here decides anything; what a log means is the engine's business.
 
 from __future__ import annotations
 
+import operator
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
+from jsonschema import Draft202012Validator, FormatChecker
 
 from stream.domain.days import DAY, Calendar, parse, stamp
 from stream.domain.events import Coordinates, Order, Record, Tick
@@ -23,9 +28,16 @@ from stream.packs.spec import Pack, PackSpec
 from stream.shell import reports
 from stream.shell.logfile import Numbered, recorded
 from stream.shell.replay import Collected, Replay
+from stream.wire.inputs.common import Money
+from stream.wire.outputs import Condition as Shown
 from stream.wire.reading import read
 from stream.wire.registry import SOURCES, topic_of
 
+SCHEMAS = Path(__file__).parents[1] / "schemas"
+MOST_HELD = 50
+"""Outputs of a type that a process holds against its schema: each costs some milliseconds."""
+HELD: Counter[str] = Counter()
+SIGNS = {"<": operator.lt, "<=": operator.le, ">=": operator.ge}
 SHANGHAI = Calendar("Asia/Shanghai")
 DAY_ONE = parse("2026-01-05")
 START = SHANGHAI.start(DAY_ONE)
@@ -367,10 +379,35 @@ def said(outputs: Sequence[Output], counts: Counter[tuple[str, ...]] | None = No
 
 
 def sound(outputs: Iterable[Output]) -> None:
-    """Whatever went out is as strictly read as its schema says. Raises msgspec.ValidationError."""
+    """Whatever went out is as strictly read as its type says, and the first of each type are what the published schemas say.
+
+    Raises msgspec.ValidationError, jsonschema.ValidationError.
+    """
     for output in outputs:
         if output.topic != "dlq":
-            read(reports.kind_of(output.headers), output.value or b"")
+            kind = reports.kind_of(output.headers)
+            assert all(map(holds, read(kind, output.value or b"").evidence.conditions)), output.value
+            if HELD[kind] < MOST_HELD:
+                HELD[kind] += 1
+                line = orjson.loads(reports.canonical(output))
+                schema(f"triggers/{kind}.v1.json").validate(line["data"])
+                schema("envelope.v1.json").validate(line)
+
+
+def holds(shown: Shown) -> bool:
+    """Whether a condition that is shown is true of its own figures."""
+    actual, threshold, distance = (
+        Decimal(figure.amount if isinstance(figure, Money) else str(figure))
+        for figure in (shown.actual, shown.threshold, shown.distance)
+    )
+    sign = next(word for word in shown.text.split() if word in SIGNS)
+    return actual - threshold == distance and SIGNS[sign](distance, 0)
+
+
+@cache
+def schema(path: str) -> Draft202012Validator:
+    """A schema as it is published."""
+    return Draft202012Validator(orjson.loads((SCHEMAS / path).read_bytes()), format_checker=FormatChecker())
 
 
 def _joined(output: Output) -> bytes:

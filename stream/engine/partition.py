@@ -72,6 +72,11 @@ class Partition:
         return len(self._alarms)
 
     @property
+    def high(self) -> Mapping[str, int]:
+        """Per source partition (``topic|partition|incarnation``) the offset of the last record decided."""
+        return self._high
+
+    @property
     def dead_runs(self) -> Mapping[str, int]:
         """By source topic, how many of its last records here were dead letters, without a sound one since."""
         return self._dead

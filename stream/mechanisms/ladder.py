@@ -166,9 +166,10 @@ class Ladder:
         level = self.thresholds[target - 1 if up else old - 1]
         moment = "upgraded" if up else "downgraded"
         key = f"{self._name(target) or '-'}|{self._name(old) or '-'}|{text(state.since)}"
-        sign = ">=" if up else "<"
+        side = self._beside(value, ">=", level) if up else self._beside(value, "<", level, -self.hysteresis_ppm)
+        shown = (side, _lasted("dates_held >= dwell_days", day - since, self.dwell))
         gap = self._next_gap(target, value) if up else level - value
-        return (self._signal(state, moment, key, day, at, value, (old, target), level, sign, gap, since, read),)
+        return (self._signal(state, moment, key, day, at, value, (old, target), level, shown, gap, since, read),)
 
     def _near(self, state: State, day: int, at: int, value: int, read: Read) -> tuple[Signal, ...]:
         if not self.near_ppm or state.band >= len(self.thresholds):
@@ -181,7 +182,9 @@ class Ladder:
         since, state.near = state.near, -state.near
         key = f"{self.names[state.band]}|{text(since)}"
         bands = (state.band, state.band + 1)
-        return (self._signal(state, "approaching", key, day, at, value, bands, level, "<", level - value, since, read),)
+        zone = (self._beside(value, "<", level), self._beside(value, ">=", level, -self.near_ppm))
+        shown = (*zone, _lasted("dates_near >= days", day - since + 1, self.near_days))
+        return (self._signal(state, "approaching", key, day, at, value, bands, level, shown, level - value, since, read),)
 
     def _risk(self, state: State, day: int, at: int, value: int, before: int, read: Read) -> tuple[Signal, ...]:
         if not self.risk_ppm or state.band < 1:
@@ -196,7 +199,9 @@ class Ladder:
         since, state.risk = state.risk, -state.risk
         key = f"{self.names[state.band - 1]}|{text(since)}"
         bands = (state.band, state.band - 1)
-        return (self._signal(state, "at_risk", key, day, at, value, bands, level, ">=", value - level, since, read),)
+        zone = (self._beside(value, ">=", level, -self.hysteresis_ppm), self._beside(value, "<", level, self.risk_ppm))
+        shown = (*zone, _lasted("dates_at_risk >= days", day - since + 1, self.risk_days))
+        return (self._signal(state, "at_risk", key, day, at, value, bands, level, shown, value - level, since, read),)
 
     def _visit(self, state: State, since: int, inside: bool, day: int, wanted: int) -> int:
         """The visit's first date while it lasts (negative once told), 0 outside; its last wanted date will be judged."""
@@ -224,7 +229,7 @@ class Ladder:
         value: int,
         bands: tuple[int, int],
         level: int,
-        sign: str,
+        shown: tuple[Condition, ...],
         gap: int,
         since: int,
         read: Read,
@@ -238,12 +243,14 @@ class Ladder:
             "dwell_days": day - since + (moment in VISITS),
             **self._velocity(day, gap, read),
         }
-        shown = Condition(f"{self.value} {sign} {self._level_name(level)}", Money(value), Money(level), Money(value - level))
         phase = Phase.CLOSED if moment == "downgraded" else Phase.OPENED
-        return Signal(moment, key, phase, at, self.calendar.start(since), facts, (shown,), (state.origin,))
+        return Signal(moment, key, phase, at, self.calendar.start(since), facts, shown, (state.origin,))
 
-    def _level_name(self, level: int) -> str:
-        return self.names[self.thresholds.index(level)]
+    def _beside(self, value: int, sign: str, level: int, ppm: int = 0) -> Condition:
+        """On which side of a threshold the value is, or of the edge of its zone, which lies so much above or below it."""
+        edge = -(-level * (PPM + ppm) // PPM)
+        side = f"{self.value} {sign} {self.names[self.thresholds.index(level)]}"
+        return Condition(f"{side} {ppm / 10_000:+g}%" if ppm else side, Money(value), Money(edge), Money(value - edge))
 
     def _velocity(self, day: int, gap: int, read: Read) -> dict[str, Value]:
         """Mean daily net inflow, and the dates until the gap is closed at that pace (None when it never is)."""
@@ -253,3 +260,7 @@ class Ladder:
         eta = -(-gap * self.velocity_days // flow) if flow > 0 and gap > 0 else None
         per_day = flow // self.velocity_days if flow >= 0 else -(-flow // self.velocity_days)
         return {"velocity_per_day": Money(per_day), "eta_days": eta}
+
+
+def _lasted(said: str, dates: int, wanted: int) -> Condition:
+    return Condition(said, dates, wanted, dates - wanted)

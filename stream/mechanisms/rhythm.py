@@ -47,17 +47,24 @@ class Rhythm:
         """A payment: the first of a habit, or the next."""
         if state.days and fact.day - state.days[-1] < self.apart:
             return SILENT
-        fresh = not state.days or state.missed >= self.give_up
-        if fresh:
+        began = self._began(state)
+        if began is not None:
             state.days, state.amounts = [], []
         state.days = [*state.days, fact.day][-REMEMBERED:]
         state.amounts = [*state.amounts, fact.amount][-REMEMBERED:]
         state.missed, state.origin = 0, fact.origin
-        if not fresh:
+        if began is None:
             return SILENT
         facts: dict[str, Value] = {"amount": Money(fact.amount), "label": fact.label or None, "day": Date(fact.day)}
-        shown = Condition("payments >= 1", 1, 1, 0)
-        return (Signal("started", text(fact.day), Phase.OPENED, fact.at, fact.at, facts, (shown,), (fact.origin,)),)
+        return (Signal("started", text(fact.day), Phase.OPENED, fact.at, fact.at, facts, (began,), (fact.origin,)),)
+
+    def _began(self, state: State) -> Condition | None:
+        """Why a payment is the first of a habit; None for one more."""
+        if not state.days:
+            return Condition("payments_before < 1", 0, 1, -1)
+        if state.missed >= self.give_up:
+            return Condition("missed >= give_up", state.missed, self.give_up, state.missed - self.give_up)
+        return None
 
     def due(self, state: State) -> int:
         """The end of the grace after the expected date, while there is a habit to miss."""

@@ -293,7 +293,6 @@ class PackSpec(Part):
         type_prefix: Reverse-DNS prefix of all wire types; input is accepted with or without it.
         lateness: How long after its time an event may be recorded and still be in time for a deadline.
         rates: Units of `currency` per unit of each other currency.
-        subject_bytes: Most bytes that one customer's row may have before an alert.
     """
 
     name: Name

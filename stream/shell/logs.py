@@ -33,7 +33,7 @@ TEXTS = frozenset(
 )
 NUMBERS = frozenset(
     {"partition", "offset", "position", "end", "lag", "records", "rows", "triggers", "bytes", "seconds", "count"}
-    | {"limit", "port", "attempt", "epoch", "generation", "exit_code", "pid", "recorded", "watermark", "withheld"}
+    | {"limit", "port", "attempt", "epoch", "generation", "exit_code", "pid", "recorded", "watermark", "withheld", "worker"}
 )
 LISTS = frozenset({"topics", "partitions", "stack"})
 FRAME = frozenset(("time", "level", "logger", "event"))
@@ -65,7 +65,12 @@ def _nobody(_: int) -> None:
     """Counts nothing."""
 
 
-def configure(level: str = "INFO", stream: TextIO | None = None, withheld: Callable[[int], None] = _nobody) -> None:
+def configure(
+    level: str = "INFO",
+    stream: TextIO | None = None,
+    withheld: Callable[[int], None] = _nobody,
+    worker: int | None = None,
+) -> None:
     """Sends every log of this process through the fences, once, at the start of `kairos run`.
 
     Faust must leave logging alone: ``faust.Worker(app, override_logging=False)``.
@@ -74,10 +79,11 @@ def configure(level: str = "INFO", stream: TextIO | None = None, withheld: Calla
         level: Of our own loggers (``stream.*``); the libraries' levels are fixed in `LEVELS`.
         stream: Where lines go; stderr unless a test says otherwise.
         withheld: Told how many fields a line lost (the counter `kairos_log_fields_withheld_total`).
+        worker: Its place where several share one stream; said in every line, the libraries' too.
     """
     out = sys.stderr if stream is None else stream
     handler = logging.StreamHandler(out)
-    handler.setFormatter(_formatter(_renderer(out), withheld))
+    handler.setFormatter(_formatter(_renderer(out), withheld, worker))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
@@ -159,13 +165,15 @@ def _renderer(out: TextIO) -> Processor:
     return structlog.processors.JSONRenderer(serializer=json.dumps, ensure_ascii=False)
 
 
-def _formatter(renderer: Processor, withheld: Callable[[int], None]) -> logging.Formatter:
+def _formatter(renderer: Processor, withheld: Callable[[int], None], worker: int | None) -> logging.Formatter:
+    whose: list[Processor] = [] if worker is None else [_Whose(worker)]
     return _Formatter(
         processors=[
             structlog.stdlib.add_log_level,
             structlog.stdlib.add_logger_name,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            *whose,
             _exception,
             _AllowList(withheld),
             renderer,
@@ -231,6 +239,17 @@ def _exception(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
     if isinstance(error, BaseException):
         line.update(faults(error))
     return line
+
+
+class _Whose:
+    """Says in every line which of several workers it is of."""
+
+    def __init__(self, worker: int) -> None:
+        self.worker = worker
+
+    def __call__(self, _: WrappedLogger, __: str, line: EventDict) -> EventDict:
+        line["worker"] = self.worker
+        return line
 
 
 class _AllowList:

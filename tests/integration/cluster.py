@@ -18,6 +18,7 @@ import os
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import chain
@@ -25,6 +26,7 @@ from pathlib import Path
 
 import msgspec
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+from prometheus_client.parser import text_string_to_metric_families
 
 from stream.engine.decision import Output
 from stream.engine.engine import Engine
@@ -85,7 +87,11 @@ class Workers(Fleet):
             time.sleep(PAUSE)
 
     def _up(self, name: str) -> bool:
-        return OPENED in self.log(name).read_bytes()[self._begun[name] :]
+        return OPENED in self._since(name)
+
+    def _since(self, name: str) -> bytes:
+        """The log of the process that was started last under this name."""
+        return self.log(name).read_bytes()[self._begun[name] :]
 
     def shared(self, patience: float = 60.0) -> None:
         """Return when the journal is divided among all workers started, as their logs say, each with some of it."""
@@ -99,9 +105,19 @@ class Workers(Fleet):
             time.sleep(PAUSE)
 
     def owned(self, name: str) -> list[int]:
-        """The journal partitions of the last assignment that this worker opened."""
-        lines = [line for line in self.log(name).read_bytes().splitlines() if OPENED in line]
+        """The journal partitions of the last assignment that this worker opened since it was started last."""
+        lines = [line for line in self._since(name).splitlines() if OPENED in line]
         return [int(number) for number in msgspec.json.decode(lines[-1])["partitions"]] if lines else []
+
+    def counted(self, name: str, metric: str) -> float:
+        """What the worker that runs under this name tells Prometheus, over all labels."""
+        begun = self._since(name).splitlines()
+        port = next(
+            line["port"] for line in map(msgspec.json.decode, (line for line in begun if line[:1] == b"{")) if "port" in line
+        )
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+            families = text_string_to_metric_families(answer.read().decode())
+        return sum(sample.value for family in families for sample in family.samples if sample.name == metric)
 
     def alive(self) -> None:
         """Fail when one ended by itself."""
@@ -119,6 +135,14 @@ def environment(settings: Settings) -> dict[str, str]:
     # whoever runs the tests or a benchmark over a compiled core means its workers, too
     path = os.pathsep.join([*filter(None, [os.environ.get("PYTHONPATH")]), str(ROOT)])
     return {**others, "PYTHONPATH": path, **own}
+
+
+def kairos(settings: Settings, *words: str) -> str:
+    """What a command says under these settings, which must be content: a process of its own."""
+    command = [*KAIROS[:-1], *words]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment(settings), check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 # Until something is decided

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +19,6 @@ from tests.builders import START, posting
 from tests.integration import cluster
 from tests.integration.test_topics import altered
 from tests.integration.worker_trial import read
-from tests.pressure.probe import Probe
 
 LIMIT = 300_000
 RICH, OTHER = "C-RICH", "C-OTHER"
@@ -83,7 +80,7 @@ def test_a_row_beyond_the_limit_ends_the_worker_with_what_to_do_and_nothing_of_i
     workers.start("a")
     assert workers.processes["a"].wait(90) == EXIT_CODE, "a restart is no way around"
     assert rows(settings) == written
-    shown = kairos(settings, "rows")
+    shown = cluster.kairos(settings, "rows")
     assert key_hash(RICH.encode()) in shown
     assert RICH not in shown
 
@@ -93,23 +90,8 @@ def test_a_row_beyond_the_limit_ends_the_worker_with_what_to_do_and_nothing_of_i
     [rich, other] = largest(settings, 2)
     assert (rich.key, other.key) == (RICH.encode(), OTHER.encode())
     assert rich.size > said["bytes"]
-    assert oversize(workers) > 0
+    assert workers.counted("a", "kairos_rows_oversize_total") > 0
     assert workers.terminate() == {"a": 0}, workers.logs()
-
-
-def oversize(workers: cluster.Workers) -> float:
-    """What the alert looks at."""
-    port = Probe(workers.log("a")).port()
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
-        page = answer.read().decode()
-    return float(page.partition("\nkairos_rows_oversize_total ")[2].partition("\n")[0])
-
-
-def kairos(settings: Settings, *words: str) -> str:
-    command = [*cluster.KAIROS[:-1], *words]
-    done = subprocess.run(command, capture_output=True, text=True, env=cluster.environment(settings), check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def test_a_state_topic_without_room_for_the_largest_row_is_told_before_anything_is_lost(

@@ -75,7 +75,9 @@ def numbered(lines: Iterable[bytes]) -> list[Recorded]:
 @pytest.fixture(scope="module")
 def log() -> list[Recorded]:
     """200,000 events, and what is bad among them."""
-    return numbered(spoiled(islice(bank(2_000), EVENTS)).lines)
+    lines = list(islice(bank(2_000), EVENTS))
+    assert len(lines) == EVENTS
+    return numbered(spoiled(lines).lines)
 
 
 def replayed(log: Iterable[Recorded]) -> list[Output]:
@@ -136,27 +138,27 @@ def run(configured: Callable[..., Settings], tmp_path: Path, log: list[Recorded]
 
 
 def kill_twice(workers: cluster.Workers, settings: Settings) -> list[tuple[int, bool]]:
-    """Kill one worker -9 with its transaction open, and again; the journal records not decided then, and whether it was."""
+    """Kill one worker -9 with its transaction open, and again; what it left undecided of its own, and whether it was."""
     kills = []
-    for opened, journaled in enumerate(KILLS, 1):
-        workers.opened("a", times=opened)
+    for journaled in KILLS:
+        workers.up()
+        workers.shared()
         cluster.journaled(settings, journaled, workers)
-        held = workers.hold("a")
+        owned, held, ends = workers.owned("a"), workers.hold("a"), cluster.journal_ends(settings)
         workers.kill("a")
-        kills.append((lag(settings), held))
+        # what was there before it was killed, and is not decided by whom it leaves it to either
+        kills.append((sum(max(0, ends[number] - decided(settings, number)) for number in owned), held))
         workers.start("a")
     return kills
 
 
-def lag(settings: Settings) -> int:
-    """Journal records not decided yet: ledgers first, then ends, so that it is never less than it was."""
-    decided, name = 0, settings.topic(topics.STATE)
+def decided(settings: Settings, number: int) -> int:
+    """How far a journal partition is decided, as its last committed ledger says."""
+    name = settings.topic(topics.STATE)
     with reading(settings) as reader:
-        for number in range(settings.journal_partitions):
-            low, high = bounds(reader, name, number, Range())
-            ledgers = [each.value() for each in messages(reader, name, number, low, high) if each.key() == LEDGER]
-            decided += msgspec.json.decode(ledgers[-1], type=cluster.Ledger).next if ledgers else 0
-    return sum(cluster.journal_ends(settings).values()) - decided
+        low, high = bounds(reader, name, number, Range())
+        ledgers = [each.value() for each in messages(reader, name, number, low, high) if each.key() == LEDGER]
+    return msgspec.json.decode(ledgers[-1], type=cluster.Ledger).next if ledgers else 0
 
 
 @pytest.mark.timeout(400)

@@ -75,19 +75,23 @@ def test_check_tells_every_missing_topic(configured: Configured) -> None:
 
 
 def test_check_tells_every_difference_at_once(configured: Configured, prefix: str) -> None:
-    """Partition counts, policies, retention, sizes and time stamps."""
+    """Partition counts, copies, policies, retention, sizes and time stamps."""
     topics.create(configured())
-    settings = configured(journal_partitions=4, journal_retention_days=60)
+    settings = configured(journal_partitions=4, journal_retention_days=60, replication_factor=3)
     altered(settings, "state", cleanup_policy="delete")
     altered(settings, "journal", max_message_bytes="1048576", message_timestamp_type="CreateTime")
     altered(settings, "in.app", max_message_bytes="3000000")
+    altered(settings, "out.trigger.tier", max_message_bytes="1048576")
 
     faults = [fault.removeprefix(prefix) for fault in topics.check(settings)]
 
     assert "state: expected cleanup.policy compact, found delete" in faults
     assert "journal: expected message.timestamp.type LogAppendTime, found CreateTime" in faults
     assert "journal: expected retention.ms of at least 5184000000, found 2592000000" in faults
-    assert "journal: expected max.message.bytes of at least 2097152, found 1048576" in faults
+    for topic in ("journal", "out.trigger.tier"):
+        assert f"{topic}: expected max.message.bytes of at least 2097152, found 1048576" in faults
+    assert "out.suppressed: expected min.insync.replicas of at least 2, found 1" in faults
+    assert "state: expected 3 copies (replication_factor), found 1" in faults
     assert sum("expected 4 partitions (journal_partitions), found 2" in fault for fault in faults) == 11
     assert [fault for fault in faults if fault.startswith("dlq: max.message.bytes") and "in.app" in fault]
 

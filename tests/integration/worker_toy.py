@@ -82,8 +82,8 @@ class ToyPartition:
         name, value = record.headers[-1]
         if name != "kairos_src":
             return None
-        topic, partition, _, offset, _, _ = value.decode().split("|")
-        source = f"{topic}|{partition}"
+        topic, partition, incarnation, offset, _, _ = value.decode().split("|")
+        source = f"{topic}|{partition}|{incarnation}"
         if int(offset) <= self.high.get(source, -1):
             return None
         self.high[source] = int(offset)

@@ -46,7 +46,7 @@ def fingerprint() -> str:
 
 
 @each_book
-@pytest.mark.parametrize(("partitions", "chunk"), [(1, 10**9), (2, 4000), (8, 10**9)])
+@pytest.mark.parametrize(("partitions", "chunk"), [(1, 10**9), (2, 10**9), (8, 4000)])
 def test_any_cut_says_the_same(book: Book, partitions: int, chunk: int) -> None:
     """Large chunks and all, on 1, 2 and 8 partitions: the same bytes, the same outcomes."""
     got = replayed(book.engine, book.lines, partitions, chunk)

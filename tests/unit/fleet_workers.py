@@ -18,7 +18,7 @@ class ToldError(BaseException):
     """A signal came."""
 
 
-def waits(settings: Settings, level: str) -> int:
+def waits(settings: Settings, level: str, place: int) -> int:
     """Ends in order when it is told to."""
     mine = Path(level) / str(settings.instance_id)
 
@@ -38,17 +38,17 @@ def waits(settings: Settings, level: str) -> int:
     return 1
 
 
-def one_fails(settings: Settings, level: str) -> int:
+def one_fails(settings: Settings, level: str, place: int) -> int:
     """The first, as soon as the second waits."""
-    if settings.instance_id != "pod-0":
-        return waits(settings, level)
+    if place:
+        return waits(settings, level, place)
     until = time.monotonic() + PATIENCE
     while not (Path(level) / "pod-1").exists() and time.monotonic() < until:
         time.sleep(0.01)
     return 70
 
 
-def refuses(settings: Settings, level: str) -> int:
+def refuses(settings: Settings, level: str, place: int) -> int:
     """A fault that the person at the terminal can mend."""
     raise ConfigError("no such broker")
 

@@ -15,8 +15,11 @@ import faust
 import pytest
 import structlog
 from aiokafka.structs import TopicPartition
+from faust.types import TP
 
+from stream.domain.errors import StateError
 from stream.shell import logs
+from stream.shell.kafka.positions import Bounds, Committed, starts
 
 SUBJECT = "C0000001"
 PERSONAL = (SUBJECT, "13800138000", "li@bank.cn", "6222020200012345")
@@ -243,6 +246,29 @@ def test_a_terminal_gets_columns_and_the_same_fences() -> None:
     assert "seen" in stream.getvalue()
     assert not stream.getvalue().startswith("{")
     assert SUBJECT not in stream.getvalue()
+
+
+def test_lines_of_several_workers_say_whose_they_are() -> None:
+    """A library's, too."""
+    stream = io.StringIO()
+    logs.configure("INFO", stream, worker=1)
+
+    logs.logger("stream.worker").info("worker starting", port=9465)
+    logging.getLogger("aiokafka").warning("heartbeat failed")
+
+    assert [(line["event"], line["worker"]) for line in lines(stream)] == [("worker starting", 1), ("heartbeat failed", 1)]
+
+
+@pytest.mark.parametrize("journal", [{}, {TP("bank1.journal", 3): 10**12}], ids=["source", "journal"])
+def test_who_has_to_act_on_a_refusal_reads_all_of_it(out: io.StringIO, journal: dict[TP, int]) -> None:
+    """It names a topic, positions and the way out: no word of it is withheld."""
+    place = next(iter(journal), TP("bank1.in.txn", 3))
+    with pytest.raises(StateError) as refused:
+        starts({place: Bounds(0, 9)}, {place: Committed(10**12)}, journal)
+
+    logs.logger("stream.test").critical("refused", reason=str(refused.value))
+
+    assert lines(out)[0]["reason"] == str(refused.value)
 
 
 def test_uncaught_exceptions_keep_their_texts_to_themselves(out: io.StringIO) -> None:

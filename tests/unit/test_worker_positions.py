@@ -5,12 +5,27 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from faust.types import TP
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.domain.errors import StateError
 from stream.domain.events import Record
-from stream.shell.kafka.positions import USUAL, Committed, Inbox, Mark, Span, Taken, journal_start, source_start
+from stream.shell.kafka.positions import (
+    USUAL,
+    Bounds,
+    Committed,
+    Inbox,
+    Mark,
+    Span,
+    Taken,
+    demand_decided,
+    journal_start,
+    source_start,
+    starts,
+)
+
+PLACE = TP("bank1.in.txn", 3)
 
 
 def inbox(start: int = 0, most: int = 100) -> Inbox:
@@ -83,17 +98,33 @@ def test_a_source_starts_at_its_commit_or_where_retention_begins(
     assert source_start(committed, begin, end) == expected
 
 
-def test_a_recreated_source_is_refused() -> None:
-    with pytest.raises(StateError, match="raise its incarnation"):
-        source_start(committed=10, begin=0, end=9)
+@pytest.mark.parametrize(
+    ("journal", "bounds", "told"),
+    [
+        ({}, Bounds(0, 9), "raise its incarnation"),
+        ({PLACE: 10}, Bounds(11, 12), "retention took"),
+        ({PLACE: 10}, Bounds(0, 9), "it was recreated"),
+    ],
+    ids=["a recreated source", "a journal that retention took", "a recreated journal"],
+)
+def test_a_position_that_is_not_there_is_refused_with_its_place(journal: dict[TP, int], bounds: Bounds, told: str) -> None:
+    with pytest.raises(StateError, match=f"^bank1.in.txn/3: expected .*{told}"):
+        starts({PLACE: bounds}, {PLACE: Committed(10)}, journal)
 
 
-def test_the_journal_is_read_from_the_ledger_on_or_not_at_all() -> None:
+def test_a_source_that_ends_before_what_was_decided_of_it_is_refused() -> None:
+    """Every one of them; one that is not there yet, or any more, is nobody's fault here."""
+    demand_decided({PLACE: 10, TP("bank1.in.app", 0): 3}, {PLACE: 10})
+
+    with pytest.raises(StateError) as refused:
+        demand_decided({PLACE: 10, TP("bank1.in.app", 0): 3}, {PLACE: 9, TP("bank1.in.app", 0): 0})
+
+    assert [place in str(refused.value) for place in ("bank1.in.app/0: expected", "bank1.in.txn/3: expected")] == [True, True]
+    assert "raise its incarnation" in str(refused.value)
+
+
+def test_the_journal_is_read_from_the_ledger_on() -> None:
     assert journal_start(applied=5, begin=0, end=9) == 5
-    with pytest.raises(StateError, match="retention took"):
-        journal_start(applied=5, begin=6, end=9)
-    with pytest.raises(StateError, match="it was recreated"):
-        journal_start(applied=10, begin=0, end=9)
 
 
 @given(st.one_of(st.none(), st.integers(0, 10**14)), st.booleans())

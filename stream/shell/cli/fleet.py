@@ -23,8 +23,8 @@ from stream.domain.errors import ConfigError
 from stream.shell.cli.screen import BROKEN, plainly
 from stream.shell.settings import Settings
 
-Work = Callable[[Settings, str], int]
-"""Runs one worker under a log level; its exit code. Found by its name in a new process."""
+Work = Callable[[Settings, str, int], int]
+"""Runs one worker under a log level, by its place among them; its exit code. Found by its name in a new process."""
 PORTS = 65_535
 PATIENCE = 30.0
 """Seconds that a worker has to end in order when the command is gone; one that hangs ends anyhow."""
@@ -72,7 +72,7 @@ def run(settings: Settings, level: str, number: int, work: Work) -> int:
         signal.signal(each, hear)
     try:
         for place, share in enumerate(shares(settings, number)):
-            worker = context.Process(target=_worker, args=(work, share, level), name=f"worker-{place}")
+            worker = context.Process(target=_worker, args=(work, share, level, place), name=f"worker-{place}")
             worker.start()
             running.append(worker)
             untold.append(worker)
@@ -95,11 +95,11 @@ def run(settings: Settings, level: str, number: int, work: Work) -> int:
     return next((code if code > 0 else ENDED_BY_SIGNAL - code for code in codes if code not in fine), 0)
 
 
-def _worker(work: Work, settings: Settings, level: str) -> None:
+def _worker(work: Work, settings: Settings, level: str, place: int) -> None:
     threading.Thread(target=_follow, name="follow", daemon=True).start()
     try:
         with plainly():
-            code = work(settings, level)
+            code = work(settings, level, place)
     except typer.Exit as ended:
         code = ended.exit_code
     except Exception:

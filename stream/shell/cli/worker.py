@@ -50,11 +50,11 @@ def run(
     raise typer.Exit(work(settings, pack, level) if workers == 1 else fleet.run(settings, level, workers, one))
 
 
-def one(settings: Settings, level: str) -> int:
-    """A worker in a process of its own, which has not come by `main`."""
+def one(settings: Settings, level: str, place: int) -> int:
+    """One of several workers, in a process of its own, which has not come by `main`."""
     pack = loader.load(settings.pack)
     collect_rarely()
-    return work(settings, pack, level)
+    return work(settings, pack, level, place)
 
 
 def demand_topics(settings: Settings) -> None:
@@ -66,8 +66,8 @@ def demand_topics(settings: Settings) -> None:
         raise ConfigError("the topics are not as they should be\n" + "\n".join(faults))
 
 
-def work(settings: Settings, pack: Pack, level: str) -> int:
-    """Put a worker together and run it; its exit code."""
+def work(settings: Settings, pack: Pack, level: str, place: int | None = None) -> int:
+    """Put a worker together and run it; its exit code. Among several its log lines say its place."""
     from stream.shell import logs
     from stream.shell.health import Health, serving
     from stream.shell.kafka import app
@@ -76,7 +76,7 @@ def work(settings: Settings, pack: Pack, level: str) -> int:
     metrics, health = Metrics.of(pack, __version__), Health()
     partitions = Partitions(Engine(pack, "live", settings.max_event_bytes))
     metrics.holding(partitions.living)
-    logs.configure(level, withheld=metrics.withheld)
+    logs.configure(level, withheld=metrics.withheld, worker=place)
     with serving(metrics.registry, health, settings.metrics_host, settings.metrics_port) as server:
         host, port = server.address
         logs.logger("stream.worker").info("worker starting", address=host, port=port, pack=pack.spec.name, version=__version__)

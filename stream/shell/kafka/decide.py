@@ -196,7 +196,8 @@ class Decide:
         seconds = self._world.steady() - began
         for number, records in counts.items():
             telemetry.restore_ended(number, records, seconds)
-            log.info("partition restored", partition=number, records=records, seconds=round(seconds, 3))
+            at = {"topic": self._plan.journal, "partition": number, "offset": states[number].next_offset}
+            log.info("partition restored", **at, records=records, seconds=round(seconds, 3))
 
     async def _work(self, one: JournalPartition, records: list[Any]) -> None:
         """Decide all of these, slice by slice; leave the rest when closing."""
@@ -237,9 +238,9 @@ class Decide:
             code, name = error.args[0].code(), error.args[0].name()
             if code in TAKEN:
                 # paused for longer than its session, or two workers with one instance_id
-                stop("partition taken over by another worker", error, partition=one.number, code=name)
+                stop("partition taken over by another worker", error, **self._at(one), code=name)
             if code == KafkaError.MSG_SIZE_TOO_LARGE:
-                stop("the broker refused a record as too large", error, partition=one.number, code=name, reason=CHECK)
+                stop("the broker refused a record as too large", error, **self._at(one), code=name, reason=CHECK)
             raise
         seconds = self._world.steady() - began
         one.partition.accept(decision)
@@ -263,7 +264,11 @@ class Decide:
         for key, value in decision.rows:
             if value is not None and len(value) > limit:
                 about: dict[str, Any] = {"key_hash": key_hash(key), "bytes": len(value), "limit": limit}
-                stop("a customer's row is too large", partition=one.number, reason=RAISE, **about)
+                stop("a customer's row is too large", **self._at(one), reason=RAISE, **about)
+
+    def _at(self, one: JournalPartition) -> dict[str, Any]:
+        """Where deciding stands, for the log: the first record of the journal that is not committed."""
+        return {"topic": self._plan.journal, "partition": one.number, "offset": one.applied}
 
 
 def _into(seen: set[int], number: int) -> Callable[[bytes, bytes | None], None]:

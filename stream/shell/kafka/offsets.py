@@ -7,7 +7,7 @@ would appear after a tick had said that there were none.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from aiokafka import TopicPartition
@@ -83,6 +83,11 @@ class Offsets:
             if position.offset >= 0:
                 out.setdefault(tp.topic, {})[tp.partition] = Committed(position.offset, position.metadata or "")
         return out
+
+
+def flat(offsets: Mapping[str, Mapping[int, int]]) -> dict[TP, int]:
+    """By topic partition."""
+    return {TP(topic, p): offset for topic, of_topic in offsets.items() for p, offset in of_topic.items()}
 
 
 def _client(tps: Iterable[TP]) -> list[TopicPartition]:

@@ -17,6 +17,7 @@ from stream.domain.errors import StateError
 METADATA_RECORDED = "r="
 METADATA_END = ";end"
 LONGEST_REST = 0.05
+ANEW = "the topic was recreated, raise its incarnation"
 USUAL = 2048
 """Bytes that a record has at most where records are counted; of larger ones fewer are held."""
 
@@ -134,6 +135,20 @@ def rest(took: float, waiting: int, chunk: int) -> float:
     return 0.0 if waiting * 4 >= chunk else min(took, LONGEST_REST)
 
 
+def demand_decided(decided: Mapping[TP, int], ends: Mapping[TP, int]) -> None:
+    """Raises StateError when a source ends before the first offset that is not decided: the topic was recreated.
+
+    A broker forgets what a group has committed of a topic that is deleted; ledgers do not.
+    """
+    faults = [
+        f"{tp.topic}/{tp.partition}: expected an end at or after {at}, up to which it was decided, got {ends[tp]}: {ANEW}"
+        for tp, at in sorted(decided.items())
+        if at > ends.get(tp, at)
+    ]
+    if faults:
+        raise StateError(", ".join(faults))
+
+
 def source_start(committed: int | None, begin: int, end: int) -> tuple[int, int]:
     """Where to read on in a source partition, and how many records its retention took before they were read.
 
@@ -147,7 +162,7 @@ def source_start(committed: int | None, begin: int, end: int) -> tuple[int, int]
     if committed > end:
         raise StateError(
             f"expected an end at or after the committed position {committed}, got {end}: "
-            "the topic was recreated; raise its incarnation and delete the group's offsets of this topic"
+            f"{ANEW} and delete what the group has committed of it"
         )
     return max(committed, begin), max(0, begin - committed)
 

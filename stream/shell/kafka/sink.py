@@ -187,7 +187,8 @@ class Sink:
         self._written = message.offset() or 0
 
     def _abort(self, error: KafkaException, attempt: int) -> None:
-        log.warning("transaction aborted", partition=self._partition, code=error.args[0].name(), attempt=attempt + 1)
+        at = {"topic": self._plan.state, "partition": self._partition, "offset": self.last}
+        log.warning("transaction aborted", **at, code=error.args[0].name(), attempt=attempt + 1)
         self._again(lambda: self._producer.abort_transaction(CALL))
         self._aborted(self._partition)
 

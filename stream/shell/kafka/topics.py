@@ -16,12 +16,11 @@ from stream.domain.days import DAY, HOUR, MINUTE
 from stream.domain.errors import ConfigError
 from stream.shell.kafka.clients import MESSAGE_BYTES, OVERHEAD, kafka_python, row_bytes
 from stream.shell.settings import Settings
+from stream.wire.outputs import FAMILIES, topic_of
 from stream.wire.registry import SOURCES
 
 JOURNAL, STATE, DEAD, SUPPRESSED = "journal", "state", "dlq", "out.suppressed"
-FAMILIES = ("tier", "dormancy", "activation", "journey", "payroll", "funds", "points")
-"""First words of the trigger types; each has its own topic."""
-TRIGGERS = tuple(f"out.trigger.{family}" for family in FAMILIES)
+TRIGGERS = tuple(map(topic_of, FAMILIES))
 OUTPUTS = (*TRIGGERS, SUPPRESSED)
 SOURCE_BYTES = 1024 * 1024
 """Largest record batch of a source topic."""
@@ -54,11 +53,12 @@ def plan(settings: Settings) -> tuple[Topic, ...]:
     and retention counts from arrival, so that an old log is not deleted for its old stamps.
     """
     arrival = {"message.timestamp.type": "LogAppendTime"}
-    large = {"max.message.bytes": str(MESSAGE_BYTES)}
+    safe = {"min.insync.replicas": str(in_sync(settings))}
+    large = {**safe, "max.message.bytes": str(MESSAGE_BYTES)}
     kept = {**deleted_after(settings.journal_retention_days), **large}
-    source = {**deleted_after(settings.source_retention_days), **arrival, "max.message.bytes": str(SOURCE_BYTES)}
+    source = {**deleted_after(settings.source_retention_days), **arrival, **safe, "max.message.bytes": str(SOURCE_BYTES)}
     output = {**deleted_after(settings.output_retention_days), **large}
-    rows = {"max.message.bytes": str(max(MESSAGE_BYTES, row_bytes(settings)))}
+    rows = {**safe, "max.message.bytes": str(max(MESSAGE_BYTES, row_bytes(settings)))}
     count = settings.journal_partitions
     return (
         *(Topic(name, settings.source_partitions, False, source) for name in SOURCES),
@@ -130,7 +130,7 @@ def create(settings: Settings, partitions: Mapping[str, int] | None = None) -> C
             name: {
                 "num_partitions": counts.get(topic.name, topic.partitions),
                 "replication_factor": settings.replication_factor,
-                "configs": {**topic.configs, "min.insync.replicas": str(in_sync(settings))},
+                "configs": topic.configs,
             }
             for name, topic in wanted.items()
             if name not in there
@@ -203,10 +203,10 @@ def differences(topic: Topic, actual: Found, copies: int) -> Iterator[str]:
         wanted = topic.configs.get(key)
         if wanted is not None and actual.configs[key] != wanted:
             yield f"expected {key} {wanted}, found {actual.configs[key]}"
-    for key in ("retention.ms", "max.message.bytes", "min.compaction.lag.ms"):
+    for key in ("retention.ms", "max.message.bytes", "min.compaction.lag.ms", "min.insync.replicas"):
         least = topic.configs.get(key)
         # a source may hold smaller records, the state needs room for its rows only; -1 keeps for ever
-        if least is None or (key == "max.message.bytes" and topic.name not in (JOURNAL, DEAD)):
+        if least is None or (key == "max.message.bytes" and topic.name not in (JOURNAL, DEAD, *OUTPUTS)):
             continue
         if 0 <= int(actual.configs[key]) < int(least):
             yield f"expected {key} of at least {least}, found {actual.configs[key]}"

@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from stream.shell.kafka.failstop import stop
-from stream.shell.kafka.offsets import Offsets
+from stream.shell.kafka.offsets import Offsets, flat
 from stream.shell.kafka.plan import Plan
 from stream.shell.kafka.telemetry import Telemetry
 from stream.shell.kafka.world import World
@@ -112,11 +112,6 @@ class Watchdog:
                 reached = progress[tp].position
                 if reached < stable[tp]:
                     stop("no progress", topic=tp.topic, partition=tp.partition, position=reached, end=stable[tp])
-
-
-def flat(offsets: Mapping[str, Mapping[int, int]]) -> dict[TP, int]:
-    """By topic partition."""
-    return {TP(topic, p): offset for topic, of_topic in offsets.items() for p, offset in of_topic.items()}
 
 
 class Waiting(NamedTuple):

@@ -10,20 +10,23 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from stream.shell.kafka.decide import Decide
+from stream.shell.kafka.decide import Decide, JournalPartition
 from stream.shell.kafka.failstop import ended, guarded, stop
 from stream.shell.kafka.ingest import Ingest
-from stream.shell.kafka.offsets import Offsets
+from stream.shell.kafka.offsets import Offsets, flat
 from stream.shell.kafka.plan import PartitionFactory, Plan
-from stream.shell.kafka.positions import Committed, Inbox, Placement
+from stream.shell.kafka.positions import Committed, Inbox, Placement, demand_decided
 from stream.shell.kafka.telemetry import Telemetry
 from stream.shell.kafka.ticks import Ticks
 from stream.shell.kafka.watchdog import Heartbeat, Moved, Waiting, Watchdog
 from stream.shell.kafka.world import World
 from stream.shell.logs import logger
 
+PATIENCE, RETRY = 60.0, 0.5
+"""Seconds that an opening waits for a broker that does not say where the sources end, and between two questions."""
 log = logger(__name__)
 NOBODY: frozenset[TP] = frozenset()
 
@@ -90,6 +93,7 @@ class Worker:
         self._telemetry.state("restoring")
         try:
             opened = await self.decide.open(journal, lambda: self._epoch == epoch)
+            await self._demand_sources(epoch, opened)
             placement = await self._place(epoch, {n: one.applied for n, one in opened.items()})
         except Exception as error:
             stop("the assignment could not be opened", error, partitions=[str(n) for n in journal])
@@ -118,6 +122,33 @@ class Worker:
                 return None
             raise
         return placement if self._epoch == epoch else None
+
+    async def _demand_sources(self, epoch: int, opened: Mapping[int, JournalPartition]) -> None:
+        """Who has a ledger asks, whoever reads the source. Raises StateError where one ends before what was decided."""
+        decided, until = self._decided(opened), self._world.steady() + PATIENCE
+        topics = sorted({tp.topic for tp in decided})
+        while decided and self._epoch == epoch:
+            try:
+                there = await self._offsets.partitions(topics)
+                demand_decided(decided, flat(await self._offsets.ends(decided.keys() & set(there))))
+            except KafkaError:
+                if self._world.steady() > until:
+                    raise
+                await asyncio.sleep(RETRY)
+            else:
+                return
+
+    def _decided(self, opened: Mapping[int, JournalPartition]) -> dict[TP, int]:
+        """Per source partition the first offset that no ledger here knows."""
+        names = {(source.logical, str(source.incarnation)): source.topic for source in self._plan.sources}
+        decided: dict[TP, int] = {}
+        for one in opened.values():
+            for place, offset in one.partition.high.items():
+                logical, partition, incarnation = place.split("|")
+                if (name := names.get((logical, incarnation))) is not None:
+                    tp = TP(name, int(partition))
+                    decided[tp] = max(decided.get(tp, 0), offset + 1)
+        return decided
 
     def _say_lost(self, placement: Placement) -> None:
         for tp, records in placement.lost.items():

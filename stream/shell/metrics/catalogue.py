@@ -14,7 +14,7 @@ from typing import NamedTuple
 BOUNDS = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 """Seconds. 1.0 is the objective of a trigger (docs/sre.md): an exact bound, so that the share within it is exact."""
 LONG_BOUNDS = (0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
-"""Seconds, for a restore. 300 is where its alert begins."""
+"""Seconds, for a restore."""
 OTHER = "other"
 """Stands for a label value outside its closed list: when it counts, a list is out of date."""
 
@@ -78,7 +78,7 @@ STATE = (
         "Last commit, or else restore",
         ("partition",),
     ),
-    Spec(HISTOGRAM, "kairos_restore_seconds", "One partition, from fencing to ready", (), LONG_BOUNDS),
+    Spec(HISTOGRAM, "kairos_restore_seconds", "By partition: the whole opening in which it was restored", (), LONG_BOUNDS),
     Spec(COUNTER, "kairos_restore_records_total", "State records read by restores"),
     Spec(GAUGE, "kairos_partitions_restoring", "Partitions whose state is being read"),
     Spec(GAUGE, "kairos_restore_progress_timestamp_seconds", "Last progress of restores, 0 when none runs"),
@@ -95,7 +95,9 @@ SATURATION = (
 )
 CLUSTER = (
     Spec(COUNTER, "kairos_rebalances_total", "Assignments that this worker received"),
-    Spec(GAUGE, "kairos_partitions_assigned", "Partitions that this worker owns", ("topic",)),
+    Spec(
+        GAUGE, "kairos_partitions_assigned", "Partitions that this worker owns, of the journal and of all sources", ("topic",)
+    ),
     Spec(GAUGE, "kairos_worker_state", "Is 1 for the state it is in, 0 for the others", ("state",)),
     Spec(GAUGE, "kairos_build_info", "Always 1; which engine and which pack", ("version", "pack")),
 )
