@@ -179,7 +179,7 @@ class Absence:
         facts = self._facts(key, episode, fact.at, silence)
         passed = self.stages[episode.stage - 1].after
         shown = self._condition("silence", silence, fact.at - episode.at, passed)
-        if (silence if self.in_dates else fact.at - episode.at) < passed:
+        if silence <= passed if self.in_dates else fact.at - episode.at < passed:
             # it came late: a deadline had passed, and now it shows that it should not have
             shown = Condition("deadlines_passed >= 1", episode.stage, 1, episode.stage - 1)
         origins = (episode.origin, fact.origin)

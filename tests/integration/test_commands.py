@@ -82,7 +82,7 @@ def test_the_commands_tell_what_a_worker_did(settings: Settings, workers: cluste
     workers.start("a")
     workers.up()
     sent = dict(re.findall(r"(in\.\w+): ([\d,]+)", kairos("publish", NAME, "--rate", "1000").stdout))
-    cluster.decided(settings, cluster.end_of_log(last), workers)
+    cluster.decided(settings, cluster.end_of_log(last), workers, patience=60)
 
     assert sum(int(number.replace(",", "")) for number in sent.values()) == len(lines)
     reconciled(workers, len(lines), bad)

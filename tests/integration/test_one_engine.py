@@ -144,7 +144,7 @@ def kill_twice(workers: cluster.Workers, settings: Settings) -> list[tuple[int, 
         workers.up()
         workers.shared()
         cluster.journaled(settings, journaled, workers)
-        owned, held, ends = workers.owned("a"), workers.hold("a"), cluster.journal_ends(settings)
+        held, owned, ends = workers.hold("a"), workers.owned("a"), cluster.journal_ends(settings)
         workers.kill("a")
         # what was there before it was killed, and is not decided by whom it leaves it to either
         kills.append((sum(max(0, ends[number] - decided(settings, number)) for number in owned), held))

@@ -51,6 +51,27 @@ def silence(rule: Absence, facts: list[Fact]) -> list[Moment]:
     return sorted(said)
 
 
+@pytest.mark.parametrize(
+    ("in_dates", "later", "shown"),
+    [
+        (True, 4 * DAY, "silence_days >= 3"),
+        (True, 3 * DAY, "deadlines_passed >= 1"),
+        (True, DAY, "deadlines_passed >= 1"),
+        (False, 2 * HOUR, f"silence_ms >= {2 * HOUR}"),
+        (False, HOUR, "deadlines_passed >= 1"),
+    ],
+)
+def test_an_end_that_came_too_late_to_be_in_time_says_so(in_dates: bool, later: int, shown: str) -> None:
+    """A deadline had passed; that the silence was as long is said only where it was."""
+    rule, state = policy(in_dates, silence=True, ended="ended"), Absence.state()
+    rule.tell(state, fact(START), Told())
+    rule.fire(state, Told())
+
+    [ended] = rule.tell(state, fact(START + later), Told())
+
+    assert (ended.moment, [each.text for each in ended.conditions]) == ("ended", [shown])
+
+
 def waiting(rule: Absence, facts: list[Fact]) -> list[Moment]:
     """Twin of A and B: one key after the other, one A after the other."""
     said: list[Moment] = []

@@ -75,8 +75,8 @@ def root(
        0  done
        1  the answer is no: faults found by lint or test, topics that differ,
           rejects in a strict replay, an unknown trigger, a line too large
-       2  wrong use: options, files, pack, settings; no broker answers, or it
-          refuses the login; what is wrong is said
+       2  wrong use: options, files, pack, settings, topics; no broker
+          answers, or it refuses the login; what is wrong is said
       70  the world failed: Kafka did not take a record, a worker that
           could not know an outcome ended itself
      130  interrupted

@@ -24,6 +24,8 @@ TRIGGERS = tuple(map(topic_of, FAMILIES))
 OUTPUTS = (*TRIGGERS, SUPPRESSED)
 SOURCE_BYTES = 1024 * 1024
 """Largest record batch of a source topic."""
+SAFE = 2
+"""Copies in sync with which a broker may be lost and nothing with it: who asks for fewer than we would, but these, is right."""
 UNCLEANED = 10 * MINUTE
 """The cleaner leaves so much of the state's recent past alone: how far back a snapshot is exact."""
 ANSWER_MS, CONNECT_MS = 30_000, 10_000
@@ -204,11 +206,11 @@ def differences(topic: Topic, actual: Found, copies: int) -> Iterator[str]:
         if wanted is not None and actual.configs[key] != wanted:
             yield f"expected {key} {wanted}, found {actual.configs[key]}"
     for key in ("retention.ms", "max.message.bytes", "min.compaction.lag.ms", "min.insync.replicas"):
-        least = topic.configs.get(key)
+        least = SAFE if key == "min.insync.replicas" and copies > SAFE else topic.configs.get(key)
         # a source may hold smaller records, the state needs room for its rows only; -1 keeps for ever
         if least is None or (key == "max.message.bytes" and topic.name not in (JOURNAL, DEAD, *OUTPUTS)):
             continue
-        if 0 <= int(actual.configs[key]) < int(least):
+        if 0 <= int(actual.configs.get(key, -1)) < int(least):
             yield f"expected {key} of at least {least}, found {actual.configs[key]}"
 
 

@@ -7,17 +7,18 @@ lasts; it is void as soon as the next revocation has begun, which the epoch tell
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
+from stream.domain.errors import StateError
 from stream.shell.kafka.decide import Decide, JournalPartition
 from stream.shell.kafka.failstop import ended, guarded, stop
 from stream.shell.kafka.ingest import Ingest
 from stream.shell.kafka.offsets import Offsets, flat
-from stream.shell.kafka.plan import PartitionFactory, Plan
+from stream.shell.kafka.plan import PartitionFactory, Plan, SourceTopic
 from stream.shell.kafka.positions import Committed, Inbox, Placement, demand_decided
 from stream.shell.kafka.telemetry import Telemetry
 from stream.shell.kafka.ticks import Ticks
@@ -25,8 +26,8 @@ from stream.shell.kafka.watchdog import Heartbeat, Moved, Waiting, Watchdog
 from stream.shell.kafka.world import World
 from stream.shell.logs import logger
 
-PATIENCE, RETRY = 60.0, 0.5
-"""Seconds that an opening waits for a broker that does not say where the sources end, and between two questions."""
+PATIENCE, QUESTION, RETRY = 15.0, 5.0, 0.5
+"""Seconds that an opening asks where the sources end; that one question may take; between two."""
 log = logger(__name__)
 NOBODY: frozenset[TP] = frozenset()
 
@@ -124,31 +125,23 @@ class Worker:
         return placement if self._epoch == epoch else None
 
     async def _demand_sources(self, epoch: int, opened: Mapping[int, JournalPartition]) -> None:
-        """Who has a ledger asks, whoever reads the source. Raises StateError where one ends before what was decided."""
-        decided, until = self._decided(opened), self._world.steady() + PATIENCE
-        topics = sorted({tp.topic for tp in decided})
-        while decided and self._epoch == epoch:
+        """Who has a ledger asks, whoever reads the source. Raises StateError where one ends before what was decided.
+
+        When nobody answers it goes on: this is seldom wrong, and what a worker reads itself is looked at when it is placed.
+        """
+        known = decided(self._plan.sources, [one.partition.high for one in opened.values()])
+        topics, until = sorted({tp.topic for tp in known}), self._world.steady() + PATIENCE
+        while known and self._epoch == epoch and self._world.steady() < until:
             try:
-                there = await self._offsets.partitions(topics)
-                demand_decided(decided, flat(await self._offsets.ends(decided.keys() & set(there))))
-            except KafkaError:
-                if self._world.steady() > until:
-                    raise
+                async with asyncio.timeout(QUESTION):
+                    there = await self._offsets.partitions(topics)
+                    ends = await self._offsets.ends(known.keys() & set(there))
+            except (KafkaError, TimeoutError, OSError) as error:
+                log.warning("sources not looked at", error=type(error).__name__)
                 await asyncio.sleep(RETRY)
             else:
+                demand_decided(known, flat(ends))
                 return
-
-    def _decided(self, opened: Mapping[int, JournalPartition]) -> dict[TP, int]:
-        """Per source partition the first offset that no ledger here knows."""
-        names = {(source.logical, str(source.incarnation)): source.topic for source in self._plan.sources}
-        decided: dict[TP, int] = {}
-        for one in opened.values():
-            for place, offset in one.partition.high.items():
-                logical, partition, incarnation = place.split("|")
-                if (name := names.get((logical, incarnation))) is not None:
-                    tp = TP(name, int(partition))
-                    decided[tp] = max(decided.get(tp, 0), offset + 1)
-        return decided
 
     def _say_lost(self, placement: Placement) -> None:
         for tp, records in placement.lost.items():
@@ -233,3 +226,29 @@ class Worker:
 
 def _waiting(inboxes: list[Inbox]) -> Waiting:
     return Waiting(sum(map(len, inboxes)), max((inbox.fill for inbox in inboxes), default=0.0))
+
+
+def decided(sources: Iterable[SourceTopic], highs: Iterable[Mapping[str, int]]) -> dict[TP, int]:
+    """Per source partition the first offset that no ledger knows.
+
+    Raises StateError when a ledger knows a later incarnation than is configured: its offsets are of another topic.
+
+    >>> decided([SourceTopic("in.txn", "b.in.txn", 1)], [{"in.txn|0|0": 70, "in.txn|0|1": 5}, {"in.txn|0|1": 9}])
+    {TP(topic='b.in.txn', partition=0): 10}
+    """
+    named = {source.logical: source for source in sources}
+    found: dict[TP, int] = {}
+    for high in highs:
+        for place, offset in high.items():
+            logical, partition, incarnation = place.split("|")
+            source = named.get(logical)
+            if source is None or int(incarnation) < source.incarnation:
+                continue
+            tp = TP(source.topic, int(partition))
+            if int(incarnation) > source.incarnation:
+                raise StateError(
+                    f"{tp.topic}/{tp.partition}: expected incarnation {incarnation} or a later one, got {source.incarnation}: "
+                    "KAIROS_INCARNATIONS says less than before"
+                )
+            found[tp] = max(found.get(tp, 0), offset + 1)
+    return found
