@@ -103,7 +103,8 @@ def test_the_commands_tell_what_a_worker_did(settings: Settings, workers: cluste
     assert "kairos snapshot" in kairos("replay", second, "--out", "refused", code=2).output
     kairos("replay", first, "--out", "first")
     kairos("replay", second, "--state", "state.jsonl", "--out", "second")
-    assert len(events("first")) > 20 < len(events("second"))
+    # how many of them had been told by the cut is up to the ticks, and these to the machine
+    assert len(events("second")) > 20
     assert by_id(events("first") + events("second")) == by_id(whole)
 
 
