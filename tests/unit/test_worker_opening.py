@@ -13,7 +13,8 @@ from faust.types import TP
 from stream.domain.errors import StateError
 from stream.shell.kafka import worker
 from stream.shell.kafka.plan import SourceTopic
-from stream.shell.kafka.worker import Worker, decided
+from stream.shell.kafka.positions import decided
+from stream.shell.kafka.worker import Worker
 
 TXN, APP = SourceTopic("in.txn", "b.in.txn"), SourceTopic("in.app", "b.in.app", incarnation=1)
 EPOCH = 3

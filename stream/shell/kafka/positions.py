@@ -7,12 +7,13 @@ which it led; a chain that breaks means records were dropped on the way, and is 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from faust.types import TP
 
 from stream.domain.errors import StateError
+from stream.shell.kafka.plan import SourceTopic
 
 METADATA_RECORDED = "r="
 METADATA_END = ";end"
@@ -133,6 +134,32 @@ def rest(took: float, waiting: int, chunk: int) -> float:
     (0.004, 0.0, 0.05)
     """
     return 0.0 if waiting * 4 >= chunk else min(took, LONGEST_REST)
+
+
+def decided(sources: Iterable[SourceTopic], highs: Iterable[Mapping[str, int]]) -> dict[TP, int]:
+    """Per source partition the first offset that no ledger knows.
+
+    Raises StateError when a ledger knows a later incarnation than is configured: its offsets are of another topic.
+
+    >>> decided([SourceTopic("in.txn", "b.in.txn", 1)], [{"in.txn|0|0": 70, "in.txn|0|1": 5}, {"in.txn|0|1": 9}])
+    {TP(topic='b.in.txn', partition=0): 10}
+    """
+    named = {source.logical: source for source in sources}
+    found: dict[TP, int] = {}
+    for high in highs:
+        for place, offset in high.items():
+            logical, partition, incarnation = place.split("|")
+            source = named.get(logical)
+            if source is None or int(incarnation) < source.incarnation:
+                continue
+            tp = TP(source.topic, int(partition))
+            if int(incarnation) > source.incarnation:
+                raise StateError(
+                    f"{tp.topic}/{tp.partition}: expected incarnation {incarnation} or a later one, got {source.incarnation}: "
+                    "KAIROS_INCARNATIONS says less than before"
+                )
+            found[tp] = max(found.get(tp, 0), offset + 1)
+    return found
 
 
 def demand_decided(decided: Mapping[TP, int], ends: Mapping[TP, int]) -> None:

@@ -7,19 +7,18 @@ lasts; it is void as soon as the next revocation has begun, which the epoch tell
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from stream.domain.errors import StateError
 from stream.shell.kafka.decide import Decide, JournalPartition
 from stream.shell.kafka.failstop import ended, guarded, stop
 from stream.shell.kafka.ingest import Ingest
 from stream.shell.kafka.offsets import Offsets, flat
-from stream.shell.kafka.plan import PartitionFactory, Plan, SourceTopic
-from stream.shell.kafka.positions import Committed, Inbox, Placement, demand_decided
+from stream.shell.kafka.plan import PartitionFactory, Plan
+from stream.shell.kafka.positions import Committed, Inbox, Placement, decided, demand_decided
 from stream.shell.kafka.telemetry import Telemetry
 from stream.shell.kafka.ticks import Ticks
 from stream.shell.kafka.watchdog import Heartbeat, Moved, Waiting, Watchdog
@@ -226,29 +225,3 @@ class Worker:
 
 def _waiting(inboxes: list[Inbox]) -> Waiting:
     return Waiting(sum(map(len, inboxes)), max((inbox.fill for inbox in inboxes), default=0.0))
-
-
-def decided(sources: Iterable[SourceTopic], highs: Iterable[Mapping[str, int]]) -> dict[TP, int]:
-    """Per source partition the first offset that no ledger knows.
-
-    Raises StateError when a ledger knows a later incarnation than is configured: its offsets are of another topic.
-
-    >>> decided([SourceTopic("in.txn", "b.in.txn", 1)], [{"in.txn|0|0": 70, "in.txn|0|1": 5}, {"in.txn|0|1": 9}])
-    {TP(topic='b.in.txn', partition=0): 10}
-    """
-    named = {source.logical: source for source in sources}
-    found: dict[TP, int] = {}
-    for high in highs:
-        for place, offset in high.items():
-            logical, partition, incarnation = place.split("|")
-            source = named.get(logical)
-            if source is None or int(incarnation) < source.incarnation:
-                continue
-            tp = TP(source.topic, int(partition))
-            if int(incarnation) > source.incarnation:
-                raise StateError(
-                    f"{tp.topic}/{tp.partition}: expected incarnation {incarnation} or a later one, got {source.incarnation}: "
-                    "KAIROS_INCARNATIONS says less than before"
-                )
-            found[tp] = max(found.get(tp, 0), offset + 1)
-    return found
