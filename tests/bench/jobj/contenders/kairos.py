@@ -32,7 +32,7 @@ class Kairos(Contender):
     """Decide alone: somebody has keyed the input and written it as the journal."""
 
     once = True
-    pace = 13_000
+    pace = 20_000
     core = ROOT / "build" / "compiled"
 
     def __init__(self, name: str, title: str, keyed: bool = True, instance: str | None = "a") -> None:
