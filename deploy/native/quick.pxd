@@ -1,4 +1,4 @@
-"""What `scan` needs of the headers and of times."""
+"""What `scan` and `stamped` need of the headers and of times."""
 
 from stream.packed cimport Span
 

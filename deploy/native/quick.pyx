@@ -1,18 +1,15 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""Headers and times in C, and with them what ingest does to every record: from a source record to a journal record.
+"""Headers and times, read in C.
 
-Rule: knows the ordinary record only. Whatever is out of the ordinary in any way is left to the Python that this stands
-beside (`Stamper.stamp`): the answer is the same as its, or there is none.
+Rule: knows the ordinary ones only; whatever is out of the ordinary in any way is left to the Python.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.dict cimport PyDict_GetItem
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_GET_SIZE
 from cpython.list cimport PyList_CheckExact
-from cpython.object cimport PyObject
 from cpython.tuple cimport PyTuple_CheckExact, PyTuple_GET_ITEM, PyTuple_GET_SIZE
 from libc.string cimport memchr, memcmp, memset
 
-from stream.batches cimport Headers, plus, varint
+from stream.batches cimport Headers, varint
 from stream.civil cimport days, length
 from stream.packed cimport Span
 
@@ -21,12 +18,9 @@ from stream.wire.instants import LAST
 
 cdef extern from "Python.h":
     const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
-    bytes PyBytes_FromFormat(const char *form, ...)
 
 cdef long long _LAST = LAST
 cdef long long _DAY = DAY
-cdef object _SOURCE = "kairos_src"
-cdef bytes _SOURCE_NAME = b"kairos_src"
 
 
 cdef inline int _two(const char *at) noexcept:
@@ -144,55 +138,3 @@ cdef bint attributes(object headers, Fields *into) except -1:
         else:
             _put(into, name, written, NULL, -1)
     return not into.bare
-
-
-def stamped(list records, Py_ssize_t start, bytes lead, bint recorded, object last, dict known, dict into):
-    """`Stamper.stamp` for ordinary records from ``start`` on: where it came to the first that is not, and the last time.
-
-    Args:
-        lead: Coordinates up to the offset.
-        recorded: Whether the time is the event's own; else the record's.
-        last: The greatest recorded time so far.
-        known: Journal partition by subject.
-        into: The journal partitions' lists.
-    """
-    cdef Py_ssize_t place = start
-    cdef long latest = UNREADABLE if last is None else last
-    while place < len(records) and _stamp(records[place], PyBytes_AS_STRING(lead), recorded, &latest, known, into):
-        place += 1
-    return place, None if latest == UNREADABLE else latest
-
-
-cdef bint _stamp(object record, const char *lead, bint recorded, long *latest, dict known, dict into) except -1:
-    """Put one record into its journal partition's list; False where it is none for the quick way."""
-    cdef object headers = record.headers, where
-    cdef bytes subject, content
-    cdef PyObject *found
-    cdef Fields fields
-    cdef long at, offset = record.offset
-    if not attributes(headers, &fields) or fields.ours or fields.version.at is NULL or not fields.subject.size:
-        return False
-    subject = PyBytes_FromStringAndSize(fields.subject.at, fields.subject.size)
-    found = PyDict_GetItem(known, subject)
-    if found is NULL:
-        return False
-    if recorded:
-        if fields.recorded.at is NULL:
-            return False
-        at = instant(fields.recorded.at, fields.recorded.size)
-        if at == UNREADABLE:
-            return False
-        latest[0] = max(latest[0], at)
-        content = PyBytes_FromFormat("%s%ld|%ld|r", lead, offset, latest[0])
-    else:
-        at = record.timestamp
-        content = PyBytes_FromFormat("%s%ld|%ld|w", lead, offset, at)
-    where = <object>found
-    if where not in into:
-        into[where] = []
-    if type(headers) is Headers:
-        headers = plus(<Headers>headers, _SOURCE_NAME, content)
-    else:
-        headers = [*headers, (_SOURCE, content)]
-    (<list>into[where]).append((subject, record.value, headers))
-    return True

@@ -1,4 +1,4 @@
-"""Events read where they stand: what `visit` needs of them."""
+"""Events read where they stand: what `visit` and `stamped` need of them."""
 
 cimport cython
 
@@ -76,6 +76,12 @@ cdef struct Part:
     unsigned long long needed
 
 
+cdef struct Named:
+    # what ingest reads of an event that is all in its text: its subject and its recorded time; no place where there is none
+    Span subject
+    Span recorded
+
+
 cdef class Shape:
     cdef readonly str name
     cdef readonly dict leaves
@@ -134,3 +140,4 @@ cdef class Scanned:
 
 
 cdef Shape shape_of(str name)
+cdef bint named(bytes value, Named *into) noexcept

@@ -45,6 +45,8 @@ cdef enum:
     DIGITS = 18
     # attributes that are read, and `OTHER`
     ATTRIBUTES = 10
+    # levels of what is passed over
+    DEPTH = 16
 
 cdef enum Attribute:
     OTHER
@@ -63,8 +65,8 @@ cdef Span[ATTRIBUTES] _attributes
 cdef int _place
 for _place in range(ATTRIBUTES):
     _attributes[_place] = span(_NAMES[_place])
-cdef str _ONE = "1.0"
-cdef Span _VERSION = span(_ONE)
+cdef str _ONE = "1.0", _RECORDEDTIME = "recordedtime"
+cdef Span _VERSION = span(_ONE), _RECORDED_TIME = span(_RECORDEDTIME)
 cdef int _NEEDED = (
     1 << Attribute.VERSION | 1 << Attribute.IDENT | 1 << Attribute.SOURCE | 1 << Attribute.KIND | 1 << Attribute.SUBJECT
     | 1 << Attribute.TIME | 1 << Attribute.DATA
@@ -163,6 +165,33 @@ cdef bint _object_passed(Cursor *c) noexcept:
         if depth <= 0:
             return True
     return False
+
+
+cdef bint _any_passed(Cursor *c, int depth) noexcept:
+    """A value that nobody reads is passed, tables and lists of so many levels included; False where it may be no JSON."""
+    cdef Span text
+    cdef char end
+    if c.at >= c.end or (c.at[0] != b"{" and c.at[0] != b"["):
+        return _passed(c)
+    if not depth:
+        return False
+    end = b"}" if c.at[0] == b"{" else b"]"
+    c.at += 1
+    _blank(c)
+    if c.at < c.end and c.at[0] == end:
+        c.at += 1
+        return True
+    while True:
+        if end == b"}" and not (_string(c, &text) and _sign(c, b":")):
+            return False
+        if not _any_passed(c, depth - 1):
+            return False
+        if not _sign(c, b","):
+            break
+    if c.at >= c.end or c.at[0] != end:
+        return False
+    c.at += 1
+    return True
 
 
 cdef inline bint _printable(Span text, int most) noexcept:
@@ -816,6 +845,32 @@ cdef class Reader:
         if found.at == UNREADABLE or found.at > found.recorded + self._ahead:
             return False
         return not found.payload.booked or found.payload.booked - _EPOCH <= found.recorded // _DAY + _POSTDATED
+
+
+cdef bint named(bytes value, Named *into) noexcept:
+    """The attributes by which ingest goes of an event that is all in its text, which is UTF-8; False where that is not plain."""
+    cdef Cursor c
+    cdef Span name
+    cdef Span *wanted
+    into.subject.at = into.recorded.at = NULL
+    c.at = c.base = PyBytes_AS_STRING(value)
+    c.end = c.at + PyBytes_GET_SIZE(value)
+    if not _sign(&c, b"{"):
+        return False
+    while _string(&c, &name):
+        if not _sign(&c, b":"):
+            return False
+        wanted = &into.subject if same(name, _attributes[<int>Attribute.SUBJECT]) else &into.recorded if same(name, _RECORDED_TIME) else NULL
+        if wanted is NULL:
+            if not _any_passed(&c, DEPTH):
+                return False
+        elif wanted.at is not NULL or not _string(&c, wanted):
+            return False
+        if not _sign(&c, b","):
+            break
+    else:
+        return False
+    return _sign(&c, b"}") and c.at == c.end and into.subject.at is not NULL
 
 
 cdef int _attribute(Span name) noexcept:

@@ -9,9 +9,9 @@ import importlib
 from typing import Any
 
 
-def quick() -> Any:
-    """What ingest does to every record, in C (`deploy/native/quick.pyx`); None where nothing was compiled."""
-    return _found("stream.quick")
+def stamped() -> Any:
+    """What ingest does to every record, in C (`deploy/native/stamped.pyx`); None where nothing was compiled."""
+    return _found("stream.stamped")
 
 
 def scan() -> Any:

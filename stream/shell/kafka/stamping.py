@@ -13,7 +13,7 @@ import msgspec
 from aiokafka.partitioner import murmur2
 
 from stream.domain.events import Headers, Order
-from stream.domain.native import quick
+from stream.domain.native import stamped
 from stream.shell.kafka.plan import SourceTopic
 from stream.shell.kafka.positions import Mark
 from stream.wire.decode import subject_of
@@ -41,24 +41,21 @@ JournalRecord = tuple[bytes | None, bytes | None, Headers]
 class Router:
     """Journal partition of a subject: murmur2 as every Kafka client does it, remembered since it is slow in Python.
 
-    Attributes:
-        known: The partitions of subjects met lately.
-
     >>> Router(4).of(b"C0000001") == Router(4).of(b"C0000001")
     True
     """
 
     def __init__(self, partitions: int) -> None:
         self.partitions = partitions
-        self.known: dict[bytes, int] = {}
+        self._known: dict[bytes, int] = {}
 
     def of(self, subject: bytes) -> int:
         """The partition, 0 to partitions - 1."""
-        found = self.known.get(subject)
+        found = self._known.get(subject)
         if found is None:
-            if len(self.known) >= MOST_SUBJECTS:
-                self.known.clear()
-            found = self.known[subject] = (murmur2(subject) & 0x7FFFFFFF) % self.partitions
+            if len(self._known) >= MOST_SUBJECTS:
+                self._known.clear()
+            found = self._known[subject] = (murmur2(subject) & 0x7FFFFFFF) % self.partitions
         return found
 
 
@@ -74,7 +71,7 @@ class Stamper:
         self.partition = partition
         self.mark = mark
         self._router = router
-        native = quick()
+        native = stamped()
         self._quick = None if native is None else native.stamped
         self._plain: set[str] = set()
         self._lead = f"{source.logical}|{partition}|{source.incarnation}|".encode()
@@ -84,9 +81,9 @@ class Stamper:
         if self._quick is None:
             self._stamp(records, into)
             return
-        place, recorded, known = 0, self.source.order is Order.RECORDED, self._router.known
+        place, recorded, partitions = 0, self.source.order is Order.RECORDED, self._router.partitions
         while place < len(records):
-            reached, last = self._quick(records, place, self._lead, recorded, self.mark.recorded, known, into)
+            reached, last = self._quick(records, place, self._lead, recorded, self.mark.recorded, partitions, into)
             if reached > place:
                 self.mark = Mark(last, False)
             self._stamp(records[reached : reached + 1], into)

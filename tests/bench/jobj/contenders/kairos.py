@@ -25,6 +25,8 @@ from tests.bench.jobj.wires import Record
 from tests.integration.cluster import KAIROS, environment
 
 PACK = log.Path(__file__).parents[1] / "pack"
+KEYED = "keyed"
+"""Where the journal's records come from: no source of a deployment, or its topic would be held against what was decided."""
 FLOWS = {"in30": ("f_in_30", 30), "out30": ("f_out_30", 30), "in90": ("f_in_90", 90), "out90": ("f_out_90", 90)}
 
 
@@ -68,7 +70,7 @@ class Kairos(Contender):
             place, value = record.partition, record.value
             time = value.index(b'"time":"') + 8
             recorded = parse(value[time : value.index(b'"', time)].decode())
-            stamp = f"in.txn|{place}|0|{offsets[place]}|{recorded}|w"
+            stamp = f"{KEYED}|{place}|0|{offsets[place]}|{recorded}|w"
             offsets[place] += 1
             yield record._replace(headers=[(SOURCE, stamp.encode())])
 
