@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from operator import attrgetter
 from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException
@@ -39,7 +38,6 @@ TAKEN = (KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PROD
 """What the broker answers to an owner that is none any more."""
 RAISE = "kairos rows shows the largest, raise KAIROS_MAX_ROW_BYTES and max.message.bytes of the state topic to go on"
 CHECK = "kairos topics check says which topic takes less than it must"
-_timestamp = attrgetter("timestamp")
 log = logger(__name__)
 
 
@@ -247,7 +245,8 @@ class Decide:
         one.applied = one.partition.next_offset
         one.decided += 1
         one.spent(len(covered), computed)
-        oldest = min(map(_timestamp, covered), default=None)
+        # the broker stamps the journal as it appends: the first is the oldest
+        oldest = covered[0].timestamp if covered else None
         self._telemetry.decided(one.number, len(covered), decision.counts, computed)
         self._telemetry.committed(one.number, seconds, oldest, len(decision.outputs), decision.times)
 
