@@ -104,7 +104,7 @@ class Kairos(Contender):
 class Sources(Kairos):
     """The same without a compiled core."""
 
-    pace = 6_000
+    pace = 15_000
     core = ROOT
 
 
