@@ -39,6 +39,9 @@ simulate: .venv/ready ## the delivery under seeded faults: make simulate SEEDS=2
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS)
 	$(BIN)/python -m tests.simulation --bugs
 
+simulate-compiled: build/compiled/ready ## the same faults with the compiled core: SEEDS=
+	PYTHONPATH=build/compiled:. $(BIN)/python -P -m tests.simulation --seeds $(SEEDS)
+
 chaos: .venv/ready ## a fleet on a broker of its own: 21 kills, restarts, bounces, zombies; exact or exit code 1 (15 min)
 	$(BIN)/python -m tests.chaos --json chaos.json
 

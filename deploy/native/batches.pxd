@@ -1,4 +1,4 @@
-"""What `quick` and `scan` need of the batches: records and headers as they came."""
+"""What `quick`, `scan` and `stamped` need of the batches: records and headers as they came."""
 
 
 cdef class Headers:
@@ -18,3 +18,4 @@ cdef class Record:
 cdef Headers plus(Headers headers, bytes name, bytes content)
 cdef const char *varint(const char *at, const char *end, long long *value) noexcept
 cdef bint plain(const char *text, Py_ssize_t size) noexcept
+cdef bint utf8(const char *at, Py_ssize_t size) except -1

@@ -114,7 +114,7 @@ cdef bint plain(const char *text, Py_ssize_t size) noexcept:
     return not seen & 0x80
 
 
-cdef bint utf8(const char *at, Py_ssize_t size):
+cdef bint utf8(const char *at, Py_ssize_t size) except -1:
     """Whether this is UTF-8."""
     try:
         PyUnicode_DecodeUTF8(at, size, NULL)

@@ -3,7 +3,7 @@
 
 Rule: knows the ordinary event only. Whatever is out of the ordinary in any way (text with escapes, fields that the type does not
 know, a value that is not sound) is left to the Python that this stands beside: `Engine._read` and `Engine._line`, which also make
-the `Event` where somebody asks for one.
+the `Event` where somebody asks for one; `subject_of` where ingest asks for whom it is.
 """
 
 cimport cython
@@ -168,7 +168,7 @@ cdef bint _object_passed(Cursor *c) noexcept:
 
 
 cdef bint _any_passed(Cursor *c, int depth) noexcept:
-    """A value that nobody reads is passed, tables and lists of so many levels included; False where it may be no JSON."""
+    """A value that nobody reads is passed, objects and lists of so many levels included; False where it is not plainly JSON."""
     cdef Span text
     cdef char end
     if c.at >= c.end or (c.at[0] != b"{" and c.at[0] != b"["):
@@ -177,21 +177,14 @@ cdef bint _any_passed(Cursor *c, int depth) noexcept:
         return False
     end = b"}" if c.at[0] == b"{" else b"]"
     c.at += 1
-    _blank(c)
-    if c.at < c.end and c.at[0] == end:
-        c.at += 1
+    if _sign(c, end):
         return True
-    while True:
-        if end == b"}" and not (_string(c, &text) and _sign(c, b":")):
-            return False
+    while end == b"]" or (_string(c, &text) and _sign(c, b":")):
         if not _any_passed(c, depth - 1):
             return False
         if not _sign(c, b","):
-            break
-    if c.at >= c.end or c.at[0] != end:
-        return False
-    c.at += 1
-    return True
+            return _sign(c, end)
+    return False
 
 
 cdef inline bint _printable(Span text, int most) noexcept:
@@ -860,7 +853,12 @@ cdef bint named(bytes value, Named *into) noexcept:
     while _string(&c, &name):
         if not _sign(&c, b":"):
             return False
-        wanted = &into.subject if same(name, _attributes[<int>Attribute.SUBJECT]) else &into.recorded if same(name, _RECORDED_TIME) else NULL
+        if same(name, _attributes[<int>Attribute.SUBJECT]):
+            wanted = &into.subject
+        elif same(name, _RECORDED_TIME):
+            wanted = &into.recorded
+        else:
+            wanted = NULL
         if wanted is NULL:
             if not _any_passed(&c, DEPTH):
                 return False

@@ -6,9 +6,8 @@ beside (`Stamper.stamp`): the answer is the same as its, or there is none.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.string cimport memcpy
 
-from stream.batches cimport Headers, plain, plus
+from stream.batches cimport Headers, plain, plus, utf8
 from stream.packed cimport Span
 from stream.quick cimport UNREADABLE, Fields, attributes, instant
 from stream.scan cimport Named, named
@@ -43,7 +42,7 @@ def stamped(list records, Py_ssize_t start, bytes lead, bint recorded, object la
 cdef bint _stamp(object record, const char *lead, bint recorded, long *latest, int partitions, dict into) except -1:
     """Put one record into its journal partition's list; False where it is none for the quick way."""
     cdef object headers = record.headers, value = record.value
-    cdef bytes content
+    cdef bytes content, subject
     cdef Named found
     cdef Fields fields
     cdef int where
@@ -67,6 +66,7 @@ cdef bint _stamp(object record, const char *lead, bint recorded, long *latest, i
     else:
         at = record.timestamp
         content = PyBytes_FromFormat("%s%ld|%ld|w", lead, offset, at)
+    subject = PyBytes_FromStringAndSize(found.subject.at, found.subject.size)
     where = (_murmur2(found.subject) & 0x7FFFFFFF) % partitions
     if where not in into:
         into[where] = []
@@ -74,29 +74,24 @@ cdef bint _stamp(object record, const char *lead, bint recorded, long *latest, i
         headers = plus(<Headers>headers, _SOURCE_NAME, content)
     else:
         headers = [*headers, (_SOURCE, content)]
-    (<list>into[where]).append((PyBytes_FromStringAndSize(found.subject.at, found.subject.size), value, headers))
+    (<list>into[where]).append((subject, value, headers))
     return True
 
 
 cdef bint _readable(object value) except -1:
     """Whether this is text."""
-    if value is None or not PyBytes_CheckExact(value):
-        return False
-    if not plain(PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value)):
-        try:
-            value.decode()
-        except UnicodeError:
-            return False
-    return True
+    return PyBytes_CheckExact(value) and (
+        plain(PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value)) or utf8(PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value))
+    )
 
 
 cdef unsigned int _murmur2(Span text) noexcept:
     """MurmurHash2 as every Kafka client has it by default."""
     cdef unsigned int found = 0x9747B28C ^ <unsigned int>text.size, each
-    cdef const char *at = text.at
+    cdef const unsigned char *at = <const unsigned char *>text.at
     cdef int left = text.size
     while left >= 4:
-        memcpy(&each, at, 4)
+        each = at[0] | at[1] << 8 | at[2] << 16 | <unsigned int>at[3] << 24
         each *= 0x5BD1E995
         each ^= each >> 24
         each *= 0x5BD1E995
@@ -107,7 +102,7 @@ cdef unsigned int _murmur2(Span text) noexcept:
     if left:
         while left:
             left -= 1
-            found ^= <unsigned int><unsigned char>at[left] << 8 * left
+            found ^= at[left] << 8 * left
         found *= 0x5BD1E995
     found ^= found >> 13
     found *= 0x5BD1E995

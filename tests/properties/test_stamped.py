@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.domain.events import Order
-from stream.domain.native import stamped
+from stream.domain.native import batches, stamped
 from stream.shell.kafka.plan import SourceTopic
 from stream.shell.kafka.positions import Mark
 from stream.shell.kafka.stamping import END, SO_FAR, JournalRecord, Router, Stamper
@@ -80,20 +80,34 @@ RECORDS = st.builds(
 )
 
 
-@given(st.lists(RECORDS, max_size=12), st.sampled_from([Order.WALL, Order.RECORDED]), st.integers(0, 12))
-def test_records_are_stamped_alike(records: list[Consumed], order: Order, cut: int) -> None:
-    """Also when they come in two parts, with a router that has met some of the subjects."""
+MARKS = st.builds(Mark, st.none() | st.sampled_from([0, 1767576600000, 2**45]), st.booleans())
+
+
+@given(
+    st.lists(RECORDS, max_size=12),
+    st.sampled_from([Order.WALL, Order.RECORDED]),
+    st.integers(0, 12),
+    MARKS,
+    st.sampled_from([1, 2, 7, 1000]),
+    st.booleans(),
+)
+def test_records_are_stamped_alike(
+    records: list[Consumed], order: Order, cut: int, mark: Mark, partitions: int, fetched: bool
+) -> None:
+    """Also when they come in two parts, after others, and with headers as a fetch brings them."""
     numbered = [record._replace(offset=offset) for offset, record in enumerate(records)]
-    source = SourceTopic("in.txn", "in.txn", order=order)
-    router, outcomes = Router(2), []
+    if fetched:
+        numbered = [record._replace(headers=batches().packed(list(record.headers))) for record in numbered]
+    source, outcomes = SourceTopic("in.txn", "in.txn", order=order), []
     for slowly in (True, False):
         into: dict[int, list[JournalRecord]] = {}
-        stamper = Stamper(source, 0, router, Mark(None, False))
+        stamper = Stamper(source, 0, Router(partitions), mark)
         if slowly:
             stamper._quick = None
         for part in (numbered[:cut], numbered[cut:]):
             stamper.stamp(part, into)
-        outcomes.append((into, stamper.mark))
+        plain = {number: [(key, value, list(headers)) for key, value, headers in some] for number, some in into.items()}
+        outcomes.append((plain, stamper.mark))
 
     assert outcomes[0] == outcomes[1]
 

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from math import isclose
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NamedTuple, cast
 
 import orjson
 import pytest
@@ -16,7 +18,7 @@ from stream.engine.partition import LEDGER, Partition
 from stream.packs import loader
 from stream.packs.faults import SOFT
 from tests.bench import growth, rules
-from tests.bench.jobj import aims, log, logic, page, watch
+from tests.bench.jobj import aims, judge, latency, log, logic, page, watch
 from tests.bench.jobj.contenders import ALL
 from tests.bench.jobj.contenders.kairos import PACK, Kairos, engine, figures
 from tests.bench.jobj.latency import Delays
@@ -104,6 +106,62 @@ def test_a_run_ends_in_every_partition_with_a_trigger(made: Log, keyed: bool) ->
 def test_triggers_of_a_part_are_those_of_its_lines(made: Log) -> None:
     """Two parts are the whole."""
     assert made.triggers(0, 1000) + made.triggers(1000, EVENTS) == made.triggers(0, EVENTS)
+
+
+@pytest.mark.parametrize("size", [EVENTS, EVENTS // 2])
+def test_what_was_worked_off_goes_by_the_lines_of_triggers(made: Log, size: int) -> None:
+    """Triggers are dense at first, so half of them are told before half of the lines are worked off."""
+    told = made.triggers(0, size)
+    reached = [made.begun(size, early, len(told)) for early in range(len(told))]
+
+    assert reached == [line for line, _ in told]
+    assert made.begun(size, 1, 2) < size / 2
+    assert made.begun(size, 7, 7) == size
+
+
+class Told(NamedTuple):
+    """A contender that has told these and kept this."""
+
+    ids: list[str]
+    kept: dict[str, dict[str, float]]
+    once: bool = False
+
+    def ident(self, message: str) -> str:
+        """It is its own."""
+        return message
+
+    def states(self, run: object, subjects: object) -> dict[str, dict[str, float]]:
+        """All of it."""
+        return self.kept
+
+
+def test_who_did_another_job_is_found_out(made: Log) -> None:
+    """A trigger that is missing, wrong or told twice; a customer that is missing; a figure that is off by a little."""
+    wanted = made.reference(EVENTS)
+    ids = [ident for _, ident in made.triggers(0, EVENTS)] + [each for each in wanted.ids if "|Z" in each]
+    states: dict[str, dict[str, float]] = {subject: dict(state) for subject, state in wanted.states.items()}
+    subject = next(iter(states))
+    off = {**states, subject: states[subject] | {"in30": states[subject]["in30"] * (1 + 1e-7) + 1e-7}}
+
+    def found(ids: list[str], kept: dict[str, dict[str, float]], once: bool = False) -> list[str]:
+        return judge.faults(cast(Any, Told(ids, kept, once)), cast(Any, None), cast(Any, ids), wanted)
+
+    assert found(ids, states) == found(sorted(wanted.ids), states, once=True) == []
+    assert "1 triggers of" in found(ids[1:], states)[0]
+    assert "1 are wrong ['made up']" in found([*ids, "made up"], states)[0]
+    assert "records of triggers" in found([*ids, ids[0]], states)[0]
+    assert found(ids, {name: state for name, state in states.items() if name != subject}) == [f"{subject} has no state"]
+    assert f"{subject}: expected in30" in found(ids, off)[0]
+
+
+def test_delays_are_quantiles_of_what_came_after_the_ramp() -> None:
+    """From the sending of a line to the first sight of its trigger, ms."""
+    sent = [float(second) for second in range(9)]
+    expected = {f"id{line}": 100 + line for line in range(9)}
+    seen = {ident: sent[line - 100] + (0.5 if line - 100 < 8 else 2.0) for ident, line in expected.items()}
+    found = latency.summed(cast(Any, SimpleNamespace(name="x")), 1, 100, sent, expected, seen)
+
+    assert (found.triggers, found.p50, found.p99, found.most) == (6, 500.0, 2000.0, 2000.0)
 
 
 def test_a_process_tree_is_counted_whole() -> None:

@@ -110,7 +110,7 @@ def test_results_of_a_recovery_are_kept_and_shown(tmp_path: Path) -> None:
     results.figure(Figure("kairos", 1100, 1000.0, 2.0, 1.0, 0.1, 3 * 2**20, 7, "abcd"))
     text = page.page(page.figures(results, None, restore.kept(path)), results, 50)
 
-    assert "| streams-eos | 1,000 | 1,200 | 4.0 | 300 | 2.0 | 600 | 5.0 | 6.0 | 80 | 1 |" in text
+    assert "| streams-eos | 1,000 | 1,200 | 3.0 | 4.0 | 300 | 2.0 | 600 | 5.0 | 6.0 | 80 | 1 |" in text
     assert text.index("| streams-eos | 10 |") < text.index("| streams-eos | 1,000 |")
     assert next(each.title for each in RESTORING if each.name == "streams-eos") in text
     assert restore.kept(tmp_path / "none.json") == []

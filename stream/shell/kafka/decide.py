@@ -245,7 +245,6 @@ class Decide:
         one.applied = one.partition.next_offset
         one.decided += 1
         one.spent(len(covered), computed)
-        # the broker stamps the journal as it appends: the first is the oldest
         oldest = covered[0].timestamp if covered else None
         self._telemetry.decided(one.number, len(covered), decision.counts, computed)
         self._telemetry.committed(one.number, seconds, oldest, len(decision.outputs), decision.times)

@@ -84,7 +84,7 @@ class Stamper:
         place, recorded, partitions = 0, self.source.order is Order.RECORDED, self._router.partitions
         while place < len(records):
             reached, last = self._quick(records, place, self._lead, recorded, self.mark.recorded, partitions, into)
-            if reached > place:
+            if recorded and reached > place:
                 self.mark = Mark(last, False)
             self._stamp(records[reached : reached + 1], into)
             place = reached + 1

@@ -42,7 +42,7 @@ class Telemetry(Protocol):
         """A committed decision: journal records it covers, the engine's counts, seconds of computing."""
 
     def committed(self, partition: int, seconds: float, oldest: int | None, outputs: int, events: Sequence[int] = ()) -> None:
-        """The transaction of a decision; `oldest` is the least journal timestamp of its records, if any, `events` the event
+        """The transaction of a decision; `oldest` is the journal timestamp of its first record, if any, `events` the event
         times of its triggers."""
 
     def transaction_open(self, partition: int) -> None:

@@ -14,7 +14,7 @@ from tests.bench.jobj.results import Summary
 from tests.bench.jobj.sections import markdown
 
 RATES = (
-    ("kairos", "faust", 30.0),
+    ("kairos-part", "faust", 30.0),
     ("kairos", "streams-eos", 2.0),
     ("kairos", "quix", 3.0),
     ("kairos-ingest", "streams-re", 1.3),

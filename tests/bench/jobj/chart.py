@@ -23,34 +23,39 @@ METADATA = {"Date": None, "Creator": None}
 
 
 def rates(rows: list[dict[str, Any]], path: Path) -> None:
-    """Events a second, CPU an event and delays: three panels, a bar a contender, the fastest on top."""
+    """Events a second, CPU an event, memory and delays: a panel each, a bar a contender, the fastest on top."""
     rows = sorted(rows, key=lambda row: row["rate"])
-    names = [row["title"] for row in rows]
     colours = [OURS if row["contender"].startswith("kairos") else THEIRS for row in rows]
-    figure, (rate, cpu, delay) = plt.subplots(1, 3, figsize=(13, 0.42 * len(rows) + 1.4), sharey=True)
-    places = range(len(rows))
-    rate.barh(places, [row["rate"] for row in rows], color=colours)
-    cpu.barh(places, [row["cpu_us"] for row in rows], color=colours)
-    for place, row in enumerate(rows):
-        rate.text(row["rate"], place, f" {row['rate']:,.0f}", va="center", fontsize=8)
-        cpu.text(row["cpu_us"], place, f" {row['cpu_us']:,.1f}", va="center", fontsize=8)
-        if row["slow"]:
-            delay.barh(place, row["slow"]["p99"], color=SECOND)
-            delay.barh(place, row["slow"]["p50"], color=colours[place])
-            delay.text(
-                row["slow"]["p99"], place, f" {row['slow']['p50']:,.0f} / {row['slow']['p99']:,.0f}", va="center", fontsize=8
-            )
-    delay.set_xscale("log")
-    rate.set_yticks(list(places), names, fontsize=9)
-    for panel, title in (
-        (rate, "events/s"),
-        (cpu, "CPU us an event"),
-        (delay, "ms from event to trigger at 1,000/s: p50 / p99"),
-    ):
-        panel.set_title(title, fontsize=10)
+    figure, panels = plt.subplots(1, 5, figsize=(18, 0.42 * len(rows) + 1.4), sharey=True)
+    bars(panels[0], "events/s", [row["rate"] for row in rows], colours, "{:,.0f}")
+    bars(panels[1], "CPU us an event", [row["cpu_us"] for row in rows], colours, "{:,.1f}")
+    bars(panels[2], "peak memory, MiB", [row["peak"] / 2**20 for row in rows], colours, "{:,.0f}")
+    delays(panels[3], "ms to a trigger at 1,000/s: p50 / p99", [row["slow"] for row in rows], colours)
+    delays(panels[4], "ms at half its rate: p50 / p99", [row["half"] for row in rows], colours)
+    panels[0].set_yticks(range(len(rows)), [row["title"] for row in rows], fontsize=9)
+    for panel in panels:
         panel.spines[["top", "right"]].set_visible(False)
-        panel.margins(x=0.25)
+        panel.margins(x=0.3)
     save(figure, path)
+
+
+def bars(panel: Any, title: str, values: list[float], colours: list[str], shown: str) -> None:
+    """A panel of one figure a contender."""
+    panel.set_title(title, fontsize=10)
+    panel.barh(range(len(values)), values, color=colours)
+    for place, value in enumerate(values):
+        panel.text(value, place, f" {shown.format(value)}", va="center", fontsize=8)
+
+
+def delays(panel: Any, title: str, of: list[dict[str, Any] | None], colours: list[str]) -> None:
+    """A panel of two quantiles a contender, none where nothing was measured."""
+    panel.set_title(title, fontsize=10)
+    for place, one in enumerate(of):
+        if one:
+            panel.barh(place, one["p99"], color=SECOND)
+            panel.barh(place, one["p50"], color=colours[place])
+            panel.text(one["p99"], place, f" {one['p50']:,.0f} / {one['p99']:,.0f}", va="center", fontsize=8)
+    panel.set_xscale("log")
 
 
 def growth(curves: list[dict[str, Any]], path: Path) -> None:

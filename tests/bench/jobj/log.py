@@ -81,6 +81,14 @@ class Log(NamedTuple):
             pairs = (line.rstrip("\n").split("\t") for line in file)
             return [(int(number), ident) for number, ident in pairs if first <= int(number) < end]
 
+    def begun(self, events: int, early: int, seen: int) -> int:
+        """How many of the first so many lines were worked off when ``early`` of the ``seen`` triggers were told.
+
+        Customers come for the first time at the log's beginning, so triggers are dense there.
+        """
+        told = self.triggers(0, events)
+        return told[early * len(told) // seen][0] if early < seen else events
+
     def reference(self, events: int, more: Iterable[bytes] = ()) -> Reference:
         """What must come of a run over the first so many lines; ``more`` are lines after it, the log's next and `last` ones."""
         more = list(more)

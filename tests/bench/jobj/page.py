@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.jobj import aims, latency, log, report, restore, sections
-from tests.bench.jobj import rounds as rounds_of
 from tests.bench.jobj.contenders.contender import ROOT, venv
 from tests.bench.jobj.restore import Restored
 from tests.bench.jobj.results import Results, machine
@@ -42,10 +41,18 @@ would be restored, agrees with the reference to 1e-9.
 
 {rates}
 
-A rate is the median of {rounds} rounds. CPU is that of the process tree, without the broker. Delays are from the producer's
-hands to a reader's, of committed records where the contender is exactly once, with up to {warm:,} events behind it. A
-contender that would need more than {long} s for the log gets its first part only: `events` says how much.
+A rate is the median of {rounds} rounds or more. CPU is that of the process tree, without the broker. Delays are from the
+producer's hands to a reader's, of committed records where the contender is exactly once, with up to {warm:,} events behind it;
+of one stretch of {last} s each. Half of a rate below {slow:,}/s is not measured. A contender that would need much more than a
+minute for the log gets its first part only: `events` says how much.{dense}{workers}
 """
+DENSE = """ Customers come for the first time there, so more events bring a trigger:
+{part:.2f} of the first {size:,}, {whole:.3f} of all. What has such a part is to be compared with what has the same: Faust with
+Kairos over Faust's part."""
+WORKERS = """
+
+From one worker to two, on the same two cores, which the broker and the reader share: {ratio:.2f} times the rate,
+{cpu:.2f} times the CPU an event."""
 WHY = """
 What an event's time goes into, why it is not less, and what was tried: [engine-cost.md](engine-cost.md).
 """
@@ -84,10 +91,26 @@ def page(found: dict[str, Any], results: Results, customers: int) -> str:
         rates += f"\n\nLeft out: {report.TITLES[name]}: {why.splitlines()[0]}"
     rounds = min(each["rounds"] for each in found["contenders"])
     said = {"machine": found["machine"], "customers": customers, "rates": rates, "rounds": rounds}
-    said |= {"digest": first.digest, "triggers": first.triggers}
-    text = INTRO.format(**said, warm=latency.WARM, long=rounds_of.LONG)
+    said |= {"digest": first.digest, "triggers": first.triggers, "dense": dense(found), "workers": workers(found)}
+    text = INTRO.format(**said, warm=latency.WARM, last=latency.LAST, slow=latency.SLOW)
     parts = {"aims": aims.section, "restored": sections.recovery, "engine": sections.engine, "growth": sections.grown}
     return text + "".join(part(found[name]) for name, part in parts.items() if found[name]) + WHY
+
+
+def dense(found: dict[str, Any]) -> str:
+    """How many triggers an event brings in the smallest part and in the whole; nothing where all had the whole."""
+    sizes = sorted((each["size"], each["triggers"]) for each in found["contenders"])
+    (size, some), (whole, all_of_it) = sizes[0], sizes[-1]
+    return "" if size == whole else DENSE.format(part=some / size, size=size, whole=all_of_it / whole)
+
+
+def workers(found: dict[str, Any]) -> str:
+    """What a second worker brings; nothing where one of the two was not measured."""
+    known = {each["contender"]: each for each in found["contenders"]}
+    if not {"kairos", "kairos-2"} <= known.keys():
+        return ""
+    one, two = known["kairos"], known["kairos-2"]
+    return WORKERS.format(ratio=two["rate"] / one["rate"], cpu=two["cpu_us"] / one["cpu_us"])
 
 
 def draw(data: Path) -> None:

@@ -1,7 +1,7 @@
 """One run of one contender over what was written before it started: how fast, at what cost, and whether right.
 
-A rate is events over the time from the first trigger that a reader sees to the last one, less the share of events that lay
-before the first; CPU is that of the contender's process tree over the same stretch, and that of the broker beside it. Where
+A rate is events over the time from the first trigger that a reader sees to the last one, less the events that lay before the
+first; CPU is that of the contender's process tree over the same stretch, and that of the broker beside it. Where
 two workers share the work it begins when each has its part.
 """
 
@@ -50,7 +50,7 @@ class Figure(NamedTuple):
 
     contender: str
     size: int
-    events: float
+    events: int
     seconds: float
     cpu: float
     broker: float
@@ -116,7 +116,7 @@ def once(brokers: str, broker: int, contender: Contender, source: Log, wanted: R
         faults = judge.faults(contender, run, (each.message for each in reader.seen), wanted)
         if faults:
             raise FailedError("\n".join((*faults, tail(run))))
-    events = size * (1 - early / len(reader.seen))
+    events = size - source.begun(size, early, len(reader.seen))
     if not events:
         raise FailedError("all triggers came at once: it needs more events to have a rate")
     seconds = reader.ended - since

@@ -3,7 +3,7 @@
 from tests.bench.jobj.contenders.bytewax import Bytewax
 from tests.bench.jobj.contenders.contender import Contender, Run
 from tests.bench.jobj.contenders.faust import Faust
-from tests.bench.jobj.contenders.kairos import Ingesting, Kairos, Pair, Sources
+from tests.bench.jobj.contenders.kairos import Ingesting, Kairos, Pair, Part, Sources
 from tests.bench.jobj.contenders.quix import Quix
 from tests.bench.jobj.contenders.streams import Streams
 
@@ -22,6 +22,7 @@ ALL: tuple[Contender, ...] = (
     Quix("quix", "Quix Streams, at least once"),
     Quix("quix-eos", "Quix Streams, exactly once", committed=True),
     Faust("faust", "Faust as documented"),
+    Part("kairos-part", "Kairos, exactly once, over Faust's part of the log"),
 )
 RESTORING: tuple[Contender, ...] = (
     Kairos("kairos", "Kairos, static membership"),

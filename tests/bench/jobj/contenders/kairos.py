@@ -21,6 +21,7 @@ from stream.shell.settings import Settings
 from stream.wire.instants import Instants
 from tests.bench.jobj import log, wires
 from tests.bench.jobj.contenders.contender import ROOT, Contender, Run
+from tests.bench.jobj.contenders.faust import Faust
 from tests.bench.jobj.wires import Record
 from tests.integration.cluster import KAIROS, environment
 
@@ -99,6 +100,12 @@ class Kairos(Contender):
         """Rows of the state topic, decoded."""
         rows = wires.latest(run.brokers, f"{run.name}.state")
         return {subject: figures(raw) for subject in subjects if (raw := rows.get(subject.encode()))}
+
+
+class Part(Kairos):
+    """The same over the part of the log that Faust gets, where triggers are dense."""
+
+    pace = Faust.pace
 
 
 class Sources(Kairos):
