@@ -5,9 +5,11 @@ A day is the proleptic ordinal of `datetime.date` (1 = 0001-01-01). Instants are
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
-from zoneinfo import ZoneInfo
+from functools import cache, lru_cache
+from importlib import resources
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 SECOND = 1_000
 MINUTE = 60 * SECOND
@@ -16,6 +18,26 @@ DAY = 24 * HOUR
 NEVER = 1 << 62
 """Later than any instant; what `due` says when nothing is due."""
 EPOCH = date(1970, 1, 1).toordinal()
+
+
+_ZONE = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*")
+
+
+@cache
+def zone(name: str) -> ZoneInfo:
+    """A zone of the IANA database, by the rules of the pinned `tzdata`: with those of the machine a log that is replayed
+    elsewhere could have other days.
+
+    Raises ZoneInfoNotFoundError (a KeyError), or ValueError for a file of the database that is no zone.
+
+    >>> zone("Asia/Shanghai").key
+    'Asia/Shanghai'
+    """
+    place = resources.files("tzdata").joinpath("zoneinfo", *name.split("/"))
+    if _ZONE.fullmatch(name) is None or not place.is_file():
+        raise ZoneInfoNotFoundError(f"expected a zone of the IANA database, got {name!r}")
+    with place.open("rb") as file:
+        return ZoneInfo.from_file(file, key=name)
 
 
 class Calendar:
@@ -27,8 +49,8 @@ class Calendar:
     ('2026-01-05', '2026-01-04T16:00:00.000Z')
     """
 
-    def __init__(self, zone: str) -> None:
-        self.zone = ZoneInfo(zone)
+    def __init__(self, name: str) -> None:
+        self.zone = zone(name)
         self._offsets: dict[int, int] = {}
         self._starts: dict[int, int] = {}
 

@@ -16,7 +16,7 @@ from stream import __version__
 from stream.domain.days import NEVER
 from stream.domain.errors import StateError
 from stream.domain.events import Coordinates, Event, JournalRecord, Order, Reject, Tick
-from stream.domain.reasons import Filtered, Outcome
+from stream.domain.reasons import Filtered, Outcome, RejectCode
 from stream.engine.clock import RELEASE, Alarms, Clock
 from stream.engine.customer import Customer
 from stream.engine.decision import Decision
@@ -78,7 +78,8 @@ class Partition:
 
     @property
     def dead_runs(self) -> Mapping[str, int]:
-        """By source topic, how many of its last records here were dead letters, without a sound one since."""
+        """By source topic, how many of its last records here were dead letters, without a sound one since; those of types
+        that this version does not support left out."""
         return self._dead
 
     # --- the past
@@ -200,7 +201,9 @@ class Partition:
                 self._clock.floor = where.recorded - 1
         if isinstance(item, Reject):
             work.bury(entry.record, item, where)
-            self._dead[topic] = self._dead.get(topic, 0) + 1
+            # what only this version does not support is no fault of the source
+            if item.code is not RejectCode.UNSUPPORTED:
+                self._dead[topic] = self._dead.get(topic, 0) + 1
             return
         if self._dead:
             self._dead.pop(topic, None)

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 from itertools import pairwise
 from string import Formatter
-from zoneinfo import ZoneInfo
 
+from stream.domain import days
 from stream.domain.money import exponent
 from stream.packs import spec as words
 from stream.packs.faults import Fault, LintCode, unknown
@@ -46,7 +46,7 @@ def _faults(spec: PackSpec) -> Found:
 
 def _head(spec: PackSpec) -> Found:
     try:
-        ZoneInfo(spec.zone)
+        days.zone(spec.zone)
     except (ValueError, OSError, KeyError):
         yield ("zone",), LintCode.BAD_ZONE, f"expected a zone of the IANA database, got {spec.zone!r}"
     for ccy, rate in spec.rates.items():

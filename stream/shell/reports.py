@@ -21,7 +21,7 @@ import orjson
 
 from stream import __version__
 from stream.domain.events import Coordinates, Headers, Order, Reject
-from stream.domain.reasons import Filtered, Outcome, RejectCode
+from stream.domain.reasons import Outcome, RejectCode
 from stream.engine.decision import Counts, Output
 from stream.engine.engine import SOURCE
 from stream.packs.spec import Pack
@@ -287,8 +287,8 @@ def brought_about(tally: Tally) -> dict[str, Any]:
 
 
 def events_of(counts: Counts) -> int:
-    """How many records were read; a delivery that came twice is filtered before the engine counts it as read."""
-    return sum(labelled(counts, "read").values()) + counts["filtered", Filtered.DUPLICATE_DELIVERY.value]
+    """How many records were read, those that came twice included."""
+    return sum(labelled(counts, "read").values())
 
 
 def labelled(counts: Counts, name: str) -> dict[str, int]:

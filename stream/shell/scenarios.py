@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from stream.domain.days import stamp
+from stream.domain.days import stamp, zone
 from stream.packs import loader
 from stream.packs.scenario import Expected, Given, Refused, Scenario, ScenarioFile, instant
 from stream.packs.spec import Pack
@@ -46,7 +46,7 @@ def run_file(pack: Pack, file: ScenarioFile) -> Iterator[Result]:
         nothing = ReplayResult([], [], [], Counter())
         yield Result(file.source.name, file.faults[0].line, "", nothing, tuple(map(str, file.faults)))
     for number, scenario in enumerate(file.scenarios):
-        story = Story(file, number, scenario, ZoneInfo(pack.spec.zone))
+        story = Story(file, number, scenario, zone(pack.spec.zone))
         replayed = replay(pack, story.log(), instant(scenario.until, story.zone))
         yield Result(file.source.name, story.line(), scenario.name, replayed, tuple(story.differences(replayed)))
 

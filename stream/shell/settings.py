@@ -23,6 +23,9 @@ from stream.wire.registry import SOURCES
 
 PREFIX = "KAIROS_"
 OTHERS = ("KAIROS_CONFIG", "KAIROS_REAL_DATA", "KAIROS_TEST_BROKER")
+ORCHESTRATED = "KUBERNETES_SERVICE_HOST"
+"""Kubernetes sets it in every pod."""
+SERVICE_LINK = re.compile(r"KAIROS(_\w+)?_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_\w+)?)")
 """Variables that are ours and no settings: the file's name, and two that tests read."""
 TOPIC_PART = r"^[A-Za-z0-9._-]*$"
 
@@ -259,9 +262,14 @@ def unknown(table: Mapping[str, Any], text: str, path: Path | None) -> list[str]
         if key not in Settings.model_fields
     ]
     for name in sorted(os.environ):
-        if name.upper().startswith(PREFIX) and name not in known:
+        if name.upper().startswith(PREFIX) and name not in known and not linked(name):
             faults.append(f"environment: unknown variable {name}{did_you_mean(name.upper(), known)}")
     return faults
+
+
+def linked(name: str) -> bool:
+    """Whether Kubernetes set it, for a service whose name begins like ours: all pods of a namespace get such variables."""
+    return ORCHESTRATED in os.environ and SERVICE_LINK.fullmatch(name) is not None
 
 
 def place(fault: ErrorDetails, text: str, path: Path | None, given: Mapping[str, Any]) -> str:

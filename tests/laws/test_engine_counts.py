@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.domain.events import Record
+from stream.domain.events import Order, Record
+from stream.engine.partition import Partition
 from stream.shell import reports
 from stream.simulator import poison
 from stream.wire.outputs import SUPPRESSED
 from stream.wire.reading import read
-from tests.builders import Happening, journal, posting, replayed, run
+from tests.builders import Happening, instant, journal, journaled, posting, replayed, run
 from tests.histories import histories
 from tests.laws.bank import BOOKS, RETAIL, RICH, Book, outcomes, reconcile, sound, spoken
 
@@ -89,3 +91,16 @@ def test_record_that_ingest_did_not_journal_is_dead() -> None:
 
     assert [code for _, code in got.dead] == [b"NOT_CLOUDEVENT"]
     reconcile(got)
+
+
+def test_only_what_a_source_did_wrong_counts_towards_its_end() -> None:
+    """The run of dead letters grows with each, but for types that are not supported, and ends with a sound record."""
+    partition = Partition(RICH.engine, 0)
+    merged = replace(posting(instant(0)), kind="party.merged", data={"into": "C2"}).line()
+    runs = []
+    for offset, line in enumerate([b"{", merged, b"[]", posting(instant(0)).line(), merged, b"{"]):
+        record = journaled(line, offset, instant(0), Order.WALL, topic="in.txn")
+        partition.accept(partition.decide([record._replace(offset=offset)]))
+        runs.append(dict(partition.dead_runs))
+
+    assert runs == [{"in.txn": 1}, {"in.txn": 1}, {"in.txn": 2}, {}, {}, {"in.txn": 1}]

@@ -197,6 +197,17 @@ def test_a_journal_is_known_by_its_first_line_and_keeps_the_source_coordinates(l
     assert all(each["causationid"].startswith("in.txn/3@") for each in found.triggers)
 
 
+def test_a_delivery_that_came_twice_is_counted_as_such(lines: list[bytes]) -> None:
+    """Who is killed between acknowledgement and commit journals records again: they are filtered, and the books balance."""
+    once = journal(lines[:300])
+    again = [line.replace(b'"0/%d"' % number, b'"0/%d"' % (number + 600)) for number, line in enumerate(once[:40])]
+    found = replayed("-", given=b"\n".join([*once, *again]) + b"\n")
+
+    assert found.summary["filtered"] == {"DUPLICATE_DELIVERY": 20}
+    assert found.summary["events"] == 320
+    assert (found.summary["reconciled"], found.summary["outcomes"]["waiting"]) == (True, 0)
+
+
 def test_a_range_from_the_middle_needs_the_state_before_it(lines: list[bytes]) -> None:
     """Refused without a snapshot; with it, both halves together decide what the whole did."""
     half = len(lines) // 2

@@ -71,6 +71,24 @@ def test_all_faults_are_told_at_once_with_their_places(tmp_path: Path, monkeypat
     ]
 
 
+LINKS = ("KAIROS_SERVICE_HOST", "KAIROS_SERVICE_PORT_METRICS", "KAIROS_PORT", "KAIROS_PORT_9464_TCP_ADDR", "KAIROS_A_B_PORT")
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_what_kubernetes_sets_for_a_service_of_our_name_is_no_setting(there: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a pod it says nothing to us; elsewhere such a variable is somebody's mistake. A misspelled one is told in both."""
+    for name in (*LINKS, "KAIROS_PORTS"):
+        monkeypatch.setenv(name, "tcp://10.0.0.1:9464")
+    if there:
+        monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+
+    with pytest.raises(ConfigError) as caught:
+        load()
+
+    told = [line.split(";")[0].rpartition(" ")[2] for line in str(caught.value).splitlines()]
+    assert told == ["KAIROS_PORTS"] if there else sorted([*LINKS, "KAIROS_PORTS"])
+
+
 @pytest.mark.parametrize("text", ["in.txn=1, in.app=2", '{"in.txn": 1, "in.app": 2}'])
 def test_incarnations_come_as_pairs_or_json(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both spellings mean the same; a source that is not named is of incarnation 0."""

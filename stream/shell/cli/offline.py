@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
+from stream.domain import days
 from stream.domain.errors import ConfigError
 from stream.engine.engine import Engine
 from stream.packs.spec import Pack
@@ -94,5 +94,5 @@ def moment(text: str, zone: str) -> int:
     True
     """
     parsed = datetime.fromisoformat(text)
-    aware = parsed if parsed.tzinfo else parsed.replace(tzinfo=ZoneInfo(zone))
+    aware = parsed if parsed.tzinfo else parsed.replace(tzinfo=days.zone(zone))
     return int(aware.timestamp() * 1000)

@@ -211,6 +211,8 @@ class SpanThread(driver.AIOKafkaConsumerThread):
         await asyncio.sleep(self._rest)
         wanted = active - self.consumer.desk.full()
         if not wanted:
+            # nothing may be taken: not asked again at once
+            self._rest = BREATH
             return {}
         async with self._between:
             # filled step by step: what one step brought must not be forgotten when the next one fails

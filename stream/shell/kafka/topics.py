@@ -77,7 +77,7 @@ def deleted_after(days: int) -> dict[str, str]:
 
 
 def compacted() -> dict[str, str]:
-    """The newest row of each key stays for ever; what was erased is gone from disk a day or two later.
+    """The newest row of each key stays for ever; what is older or erased is gone from disk a day or two later.
 
     Small segments and an early cleaner keep a restore short: it reads what the cleaner has left.
     """
