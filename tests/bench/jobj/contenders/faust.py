@@ -16,7 +16,7 @@ from tests.bench.jobj.contenders.contender import PEERS, Contender, Run, path
 class Faust(Contender):
     """A Table of JSON in RocksDB, one event at a time, default settings."""
 
-    pace = 2_000
+    pace = 2_500
 
     def missing(self) -> str | None:
         """Faust comes with Kairos, its store with the development environment."""
