@@ -201,7 +201,7 @@ class Partition:
                 self._clock.floor = where.recorded - 1
         if isinstance(item, Reject):
             work.bury(entry.record, item, where)
-            # what only this version does not support is no fault of the source
+            # that this version does not support a type is no fault of the source
             if item.code is not RejectCode.UNSUPPORTED:
                 self._dead[topic] = self._dead.get(topic, 0) + 1
             return

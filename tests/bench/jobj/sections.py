@@ -131,8 +131,8 @@ def grown(found: dict[str, Any]) -> str:
 
 
 def _at_last(curve: dict[str, Any]) -> str:
-    """What one rule more costs at the end of the curve; nothing where it is of customers."""
-    if curve["name"] == "customers":
+    """What one rule more costs at the end of the curve; nothing where it is of customers, or a single point."""
+    if curve["name"] == "customers" or len(curve["points"]) < 2:
         return ""
     less, more = curve["points"][-2:]
     each = (more["us"] - less["us"]) / (more["of"] - less["of"]) * 1000
